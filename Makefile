@@ -1,0 +1,70 @@
+# make run and make test are all that a newcomer needs: both install what the
+# machine lacks, and say so. make help lists the rest.
+
+GO ?= go
+FUZZTIME ?= 30s
+NEED := packaging/linux/need
+
+# The tests against real gateways: they need root and Debian packages, and have
+# a run and a time limit of their own.
+REAL := ./engine/interop
+UNIT = $(shell $(GO) list ./... | grep -v '/engine/interop$$')
+
+.PHONY: help run build test check unit interop soak fuzz bench clean
+
+help:
+	@echo "make run      the demonstration: a gateway and a client on this machine, no privilege, no network"
+	@echo "make test     everything that has to pass: check, unit, interop (as root)"
+	@echo "make check    formatting, go vet, staticcheck"
+	@echo "make unit     tests of all packages with the race detector, fuzz seeds included"
+	@echo "make interop  tests against real gateways: SoftEther, strongSwan, Libreswan (root)"
+	@echo "make soak     five minutes of rekeying against each Linux gateway (root)"
+	@echo "make fuzz     each fuzz target for FUZZTIME=$(FUZZTIME)"
+	@echo "make bench    all benchmarks"
+	@echo "make build    the programs, into build/"
+	@echo "make clean    removes build/"
+
+run:
+	$(GO) run ./app/cmd/culvert demo
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o build/ ./app/cmd/culvert
+
+# Whoever cannot run the last part learns it first, not after ten minutes.
+test:
+	@[ "$$(id -u)" = 0 ] || { echo "make test: the tests against real gateways make network namespaces and need root." >&2; \
+	  echo "Run it as root; without root there is: make check unit" >&2; exit 1; }
+	@$(NEED) race interop
+	@$(MAKE) --no-print-directory check unit interop
+
+check:
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not gofmt-ed:" $$bad >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+unit:
+	@$(NEED) race
+	CGO_ENABLED=1 $(GO) test -race -timeout 10m $(UNIT)
+
+interop:
+	@[ "$$(id -u)" = 0 ] || { echo "make interop: network namespaces need root" >&2; exit 1; }
+	@$(NEED) interop
+	$(GO) test -count=1 -timeout 20m $(REAL)
+
+soak:
+	@[ "$$(id -u)" = 0 ] || { echo "make soak: network namespaces need root" >&2; exit 1; }
+	@$(NEED) interop
+	$(GO) test -count=1 -timeout 20m -run Rekey -v $(REAL) -args -soak 5m
+
+fuzz:
+	@set -e; for p in $(UNIT); do \
+	  list=$$($(GO) test -list '^Fuzz' $$p); \
+	  for f in $$(echo "$$list" | grep '^Fuzz' || true); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; \
+	  done; done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem $(UNIT)
+
+clean:
+	rm -rf build
