@@ -77,11 +77,17 @@ func derivePhase1(s suite.Phase1, psk, ni, nr, gxi, gxr, gxy, ckyI, ckyR []byte)
 	if newHash(s.Hash) == nil {
 		return nil, fmt.Errorf("ike: no hash function %v", s.Hash)
 	}
+	return deriveFromSKEYID(s, prf(s.Hash, psk, ni, nr), gxi, gxr, gxy, ckyI, ckyR)
+}
+
+// deriveFromSKEYID is the part of derivePhase1 that does not depend on how the
+// peers authenticate each other. The suite's hash function is a known one.
+func deriveFromSKEYID(s suite.Phase1, skeyid, gxi, gxr, gxy, ckyI, ckyR []byte) (*phase1Keys, error) {
 	keyLen, err := phase1KeyLen(s)
 	if err != nil {
 		return nil, err
 	}
-	k := &phase1Keys{h: s.Hash, skeyid: prf(s.Hash, psk, ni, nr)}
+	k := &phase1Keys{h: s.Hash, skeyid: skeyid}
 	k.skeyidD = prf(k.h, k.skeyid, gxy, ckyI, ckyR, []byte{0})
 	k.skeyidA = prf(k.h, k.skeyid, k.skeyidD, gxy, ckyI, ckyR, []byte{1})
 	k.skeyidE = prf(k.h, k.skeyid, k.skeyidA, gxy, ckyI, ckyR, []byte{2})
