@@ -241,6 +241,7 @@ func TestNotificationAndDelete(t *testing.T) {
 		{"an SPI missing", "00000001 03 04 0002 01020304", ErrLength},
 		{"octets after the SPIs", "00000001 03 04 0001 01020304 05", ErrLength},
 		{"SPIs of no length", "00000001 03 00 0001", ErrLength},
+		{"no SPIs", "00000001 03 04 0000", ErrLength}, // found by FuzzParse: came out of Append as another message
 		{"too many", "00000001 03 01 0101" + strings.Repeat("00", 257), ErrLimit},
 	} {
 		if d, err := ParseDelete(unhex(t, tt.in)); !errors.Is(err, tt.want) {

@@ -184,7 +184,7 @@ func ParseDelete(body []byte) (Delete, error) {
 		return Delete{}, fmt.Errorf("%w: delete of %d octets", ErrShort, len(body))
 	case count > maxSPIs:
 		return Delete{}, fmt.Errorf("%w: delete of %d SPIs", ErrLimit, count)
-	case size == 0 || size*count != r.Len():
+	case size == 0 || count == 0 || size*count != r.Len():
 		return Delete{}, fmt.Errorf("%w: delete of %d SPIs of %d octets in %d", ErrLength, count, size, r.Len())
 	}
 	for range count {
