@@ -1,0 +1,90 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/culvert-vpn/culvert/engine/secret"
+)
+
+// ErrReadable is a secrets file that others than its owner can read.
+var ErrReadable = errors.New("secrets: the file can be read by others")
+
+// Secrets is what a secrets file holds; nil where a key is not there.
+type Secrets struct {
+	PSK          secret.Secret
+	Password     secret.Secret
+	TunnelSecret secret.Secret
+}
+
+// Zero overwrites every secret.
+func (s *Secrets) Zero() {
+	s.PSK.Zero()
+	s.Password.Zero()
+	s.TunnelSecret.Zero()
+}
+
+// LoadSecrets reads the secrets file at path, or stdin for "-". A file that
+// others can read is refused with ErrReadable.
+func LoadSecrets(path string, stdin io.Reader) (*Secrets, error) {
+	if path == "-" {
+		return readSecrets(stdin, "stdin")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("secrets: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("secrets: %w", err)
+	}
+	if err := checkPrivate(path, info); err != nil {
+		return nil, err
+	}
+	return readSecrets(f, path)
+}
+
+func readSecrets(r io.Reader, name string) (*Secrets, error) {
+	data, err := readAll(r, name)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	return ParseSecrets(name, data)
+}
+
+// ParseSecrets reads the text of a secrets file; file is its name in messages.
+// No message repeats a value.
+func ParseSecrets(file string, data []byte) (*Secrets, error) {
+	s := &Secrets{}
+	d := decode(file, data, []field{
+		{"psk", secretText(&s.PSK)},
+		{"password", secretText(&s.Password)},
+		{"tunnel_secret", secretText(&s.TunnelSecret)},
+		{"key_passphrase", laterSecret()},
+		{"otp", laterSecret()},
+	}, true)
+	if err := newError(d.faults); err != nil {
+		s.Zero()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Missing names the keys that the profile needs and s does not have.
+func (s *Secrets) Missing(p *Profile) []string {
+	var keys []string
+	if p.IPsec.Enabled && s.PSK == nil {
+		keys = append(keys, "psk")
+	}
+	if s.Password == nil {
+		keys = append(keys, "password")
+	}
+	if p.L2TP.TunnelAuth && s.TunnelSecret == nil {
+		keys = append(keys, "tunnel_secret")
+	}
+	return keys
+}

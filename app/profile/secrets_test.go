@@ -1,0 +1,78 @@
+package profile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestParseSecrets(t *testing.T) {
+	s, err := ParseSecrets("s", []byte("psk = 'lab\\psk'\npassword = \"correct horse \\u00e9\"\ntunnel_secret = \"t\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(s.PSK) != `lab\psk` || string(s.Password) != "correct horse é" || string(s.TunnelSecret) != "t" {
+		t.Errorf("ParseSecrets = %q, %q, %q", []byte(s.PSK), []byte(s.Password), []byte(s.TunnelSecret))
+	}
+	s.Zero()
+	if strings.Trim(string(s.PSK)+string(s.Password)+string(s.TunnelSecret), "\x00") != "" {
+		t.Error("Zero left octets behind")
+	}
+}
+
+// None of the messages repeats what may be a secret.
+func TestSecretsFaults(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"syntax", "psk = hunter2\n", "s:1: is not valid TOML"},
+		{"number out of range", "psk = 99999999999999999999\n", "s:1: is not valid TOML"},
+		{"twice", "psk = \"hunter2\"\npsk = \"hunter3\"\n", "s:2: psk: is not valid TOML"},
+		{"types", "psk = 1234\npassword = [\"hunter2\"]\n", "s:1: psk: must be a string, not an integer\ns:2: password: must be a string, not a list"},
+		{"empty", "psk = \"\"\n", "s:1: psk: is empty; leave it out if there is none"},
+		{"unknown", "pass = \"hunter2\"\n", "s:1: pass: unknown key; allowed: psk, password, tunnel_secret, key_passphrase, otp"},
+		{"later", "otp = \"123456\"\nkey_passphrase = \"hunter2\"\n", "s:1: otp: is not supported yet: leave it out\ns:2: key_passphrase: is not supported yet: leave it out"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := ParseSecrets("s", []byte(c.text))
+			if err == nil || err.Error() != c.want {
+				t.Errorf("ParseSecrets(%q) says\n%v\nwant\n%s", c.text, err, c.want)
+			}
+		})
+	}
+}
+
+func TestLoadSecretsMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secrets.toml")
+	if err := os.WriteFile(path, []byte("psk = \"x\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, ok := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o640: false, 0o604: false, 0o620: false, 0o601: false} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := LoadSecrets(path, nil)
+		if (err == nil) != ok {
+			t.Errorf("LoadSecrets with mode %04o = %v, want ok %t", mode, err, ok)
+		}
+		if !ok && (!errors.Is(err, ErrReadable) || !strings.HasSuffix(err.Error(), "run: chmod 600 "+path)) {
+			t.Errorf("LoadSecrets with mode %04o = %v, want ErrReadable and the fix", mode, err)
+		}
+	}
+	s, err := LoadSecrets("-", strings.NewReader("password = \"p\"\n"))
+	if err != nil || string(s.Password) != "p" {
+		t.Errorf("LoadSecrets(-) = %v, %v", s, err)
+	}
+}
+
+func TestMissing(t *testing.T) {
+	p := Default()
+	p.L2TP.TunnelAuth = true
+	if got := strings.Join((&Secrets{}).Missing(p), " "); got != "psk password tunnel_secret" {
+		t.Errorf("Missing = %s", got)
+	}
+	p.IPsec.Enabled, p.L2TP.TunnelAuth = false, false
+	if got := (&Secrets{Password: []byte("p")}).Missing(p); got != nil {
+		t.Errorf("Missing = %v, want none", got)
+	}
+}
