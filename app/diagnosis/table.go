@@ -1,0 +1,232 @@
+package diagnosis
+
+import (
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/engine/failure"
+)
+
+// table follows the order of the stages. The numbers of Windows are those of
+// its raserror.h.
+var table = map[api.Code]Entry{
+	failure.DNSNotFound: {
+		"The server name was not found",
+		"The name is misspelled, or it is only known inside another network.",
+		"Check the server name in the profile.", 868},
+	failure.DNSNoAnswer: {
+		"The server name could not be looked up",
+		"The name servers of this network do not answer, most likely because there is no internet connection.",
+		"Check that this computer is online, then try again.", 868},
+
+	failure.IKENoAnswer: {
+		"No VPN server answered",
+		"The server is off, its address is wrong, or this network blocks VPN connections (UDP port 500). Some servers also stay silent when they do not know this client.",
+		"Check the server name, and try another network such as a phone's hotspot.", 809},
+	failure.IKEUnreachable: {
+		"The server cannot be reached",
+		"The network reports that there is no way to the server's address, or that it turns VPN connections away.",
+		"Check that this computer is online and that the server name is right; try another network.", 809},
+	failure.IKENotIKE: {
+		"This computer is not a VPN server of this kind",
+		"Something answered at this address, but it does not speak L2TP/IPsec.",
+		"Check the server name, and ask whether L2TP/IPsec is switched on there.", 789},
+	failure.IKENoProposal: {
+		"The server wants other encryption",
+		"None of the encryption settings that were offered is allowed by the server.",
+		"Choose the make of the gateway in the profile, or ask its administrator which settings it uses and name them under ipsec.phase1.", 788},
+	failure.IKEPort4500Blocked: {
+		"The server answers, but not on UDP port 4500",
+		"This network or a firewall in front of the server blocks UDP port 4500. A server that stays silent at a wrong pre-shared key looks the same.",
+		"Try another network; if it stays, check the pre-shared key, and have UDP port 4500 opened at the gateway.", 809},
+	failure.IKEPSKMismatch: {
+		"The pre-shared key is wrong",
+		"The server could not make sense of what was encrypted with this key, which is what a wrong key looks like.",
+		"Enter the pre-shared key again, exactly as you were given it, without spaces around it.", 789},
+	failure.IKEIdentityRejected: {
+		"The server does not accept who this client is, or is not who it should be",
+		"The server expects another group or identity, or the identity it shows differs from the one in the profile.",
+		"Check ipsec.remote_id in the profile, and ask the administrator whether the gateway wants a group name.", 789},
+	failure.IKECertificateUntrust: {
+		"The server's certificate is not trusted",
+		"It was issued by an authority that the profile does not name.",
+		"Ask the administrator for the certificate of the authority.", 787},
+	failure.IKECertificateExpired: {
+		"A certificate has expired",
+		"The certificate of the server or of this computer is past its date, or a clock is wrong.",
+		"Check the date of this computer; if it is right, have the certificate renewed.", 787},
+	failure.IKECertificateRejected: {
+		"The server refused this computer's certificate",
+		"The server does not know or no longer accepts the certificate.",
+		"Ask the administrator for a new certificate.", 790},
+	failure.IKEAggressiveRefused: {
+		"The server does not accept a group name",
+		"With a group name the connection starts in another way, which this server has switched off.",
+		"Remove the group name from the profile, or have Aggressive Mode switched on at the gateway.", 789},
+
+	failure.IPsecNoProposal: {
+		"The server refused the encryption of the data",
+		"The pre-shared key is right, but none of the settings offered for the data is allowed.",
+		"Choose the make of the gateway in the profile, or try ipsec.pfs the other way: off or a group.", 788},
+	failure.IPsecSelectorsRejected: {
+		"The server refused what the tunnel is for",
+		"The server wants the client to use a fixed port, or allows no L2TP through its encryption.",
+		"Set l2tp.source_port to 1701 in the profile, and ask whether L2TP is switched on at the gateway.", 789},
+	failure.IPsecNoAnswer: {
+		"The server stopped answering during the set-up",
+		"The pre-shared key is right, but the server did not agree on the encryption of the data. It may be overloaded, or still hold an older connection.",
+		"Wait a minute and try again.", 792},
+	failure.IPsecSameNAT: {
+		"Another device behind the same router seems to be connected",
+		"This server tells clients apart by their internet address only, and the other device has the same one.",
+		"Disconnect the other device, or connect from another network.", 809},
+
+	failure.L2TPNoAnswer: {
+		"Encryption is up, but the L2TP service is silent",
+		"The service is switched off, a firewall at the server blocks UDP port 1701, or the server still holds an older connection.",
+		"Wait a minute and try again; if it stays, ask whether L2TP runs on the gateway.", 809},
+	failure.L2TPRefused: {
+		"The server refused the tunnel",
+		"It is full, is shutting down, or already has a connection from here.",
+		"Wait a minute and try again; the server's reason is in the evidence.", 651},
+	failure.L2TPAuthFailed: {
+		"The tunnel secret is wrong",
+		"This gateway has a secret of its own for L2TP, next to the pre-shared key.",
+		"Check tunnel_secret and l2tp.tunnel_auth, or ask the administrator whether there is such a secret.", 651},
+	failure.L2TPVersion: {
+		"The server speaks another version of L2TP",
+		"It does not accept version 2, which every L2TP/IPsec client uses.",
+		"Ask the administrator for the right server, and keep the log.", 651},
+	failure.L2TPSessionRefused: {
+		"The server refused the call",
+		"All its lines are busy, a licence is used up, or a rule forbids it.",
+		"Try again later; the server's reason is in the evidence.", 651},
+	failure.L2TPSessionNoAnswer: {
+		"The server did not answer the call",
+		"The tunnel stands, but the server set up no call in it. It may be overloaded.",
+		"Wait a minute and try again.", 678},
+
+	failure.PPPNoAnswer: {
+		"The connection stands, but no data comes through",
+		"Something on the way drops larger packets, or the server's own network part is not running.",
+		"Try another network; set ppp.mru to 1280 in the profile; then ask the administrator.", 718},
+	failure.PPPLoopback: {
+		"The connection leads back to this computer",
+		"What this computer sends comes back to it instead of reaching the server.",
+		"Ask the administrator to look at the gateway's L2TP settings.", 737},
+	failure.PPPNegotiationFailed: {
+		"The server and Culvert could not agree on the connection",
+		"Each insisted on a setting that the other refused.",
+		"Choose the make of the gateway in the profile, and keep the log for the administrator.", 732},
+
+	failure.PPPAuthMethodRefused: {
+		"The server wants another way of logging in",
+		"It insists on a method that the profile does not allow.",
+		"Add the method named in the evidence to ppp.auth in the profile.", 919},
+	failure.PPPBadCredentials: {
+		"The user name or password is wrong",
+		"The server knows this way of logging in, but not this user with this password.",
+		"Enter both again. Some gateways want the domain as well, or user@hub.", 691},
+	failure.PPPPasswordExpired: {
+		"The password has expired",
+		"The server asks for a new password. Some servers say the same about a wrong one.",
+		"Change the password where you normally do, for example on an office computer, then try again.", 648},
+	failure.PPPAccountDisabled: {
+		"The account is disabled",
+		"The server knows the user, but the account is switched off.",
+		"Ask the administrator to switch the account on.", 647},
+	failure.PPPNoDialIn: {
+		"The account may not use the VPN",
+		"The password is right, but the account has no permission for remote access.",
+		"Ask the administrator for that permission.", 649},
+	failure.PPPLogonHours: {
+		"The account may not log in at this time",
+		"The server limits this account to certain hours.",
+		"Try again during those hours, or ask the administrator.", 646},
+	failure.PPPApprovalTimeout: {
+		"Nobody approved the login in time",
+		"The server was waiting, most likely for a confirmation on a phone or for another server.",
+		"Try again and confirm the request on the phone; a longer wait can be set with ppp.auth_timeout.", 718},
+	failure.PPPServerNotGenuine: {
+		"The server could not prove that it knows the password",
+		"A genuine server can always do that. Somebody may be pretending to be the server, or its user database is broken.",
+		"Do not try again from this network. Tell the administrator.", 778},
+
+	failure.PPPSessionRefused: {
+		"The login is right, but the server refused the session",
+		"It has no free address or licence, or the user is not in the right group.",
+		"Disconnect other devices of the same user, then ask the administrator.", 628},
+	failure.PPPNoAddress: {
+		"The server has no free address",
+		"Every address that it may give to clients is taken, or none is set up.",
+		"Try again later, or ask the administrator to enlarge the address pool.", 738},
+	failure.PPPIPCPRejected: {
+		"The server offers no IPv4 network",
+		"It accepted the login but refused to set up IPv4 for this connection.",
+		"Ask the administrator to switch IPv4 on for this user.", 733},
+	failure.PPPMPPERequired: {
+		"The server insists on a second, outdated encryption",
+		"Besides IPsec it demands MPPE, which was made for another kind of VPN.",
+		"Ask the administrator to make MPPE optional; inside IPsec it adds nothing.", 742},
+
+	failure.OSPermission: {
+		"Culvert may not change this computer's network",
+		"Making a network interface and routes takes administrator rights.",
+		"Run the same command with sudo.", 0},
+	failure.OSTUN: {
+		"The network interface could not be made",
+		"The system offers no TUN device, or another program holds it.",
+		"On Linux run: modprobe tun. In a container, pass /dev/net/tun into it.", 0},
+	failure.OSRoutes: {
+		"The routes could not be set",
+		"Another VPN or a network manager has set routes that are in the way.",
+		"Disconnect other VPNs and try again; the route is in the evidence.", 0},
+	failure.OSDNS: {
+		"The name servers could not be set",
+		"The system's resolver refused the change.",
+		"Set dns.mode to off in the profile to connect without them; the reason is in the evidence.", 0},
+	failure.OSFirewall: {
+		"The firewall could not be set",
+		"Another firewall program is in the way.",
+		"Switch the other program off and try again; the reason is in the evidence.", 0},
+
+	failure.PathDead: {
+		"The connection was lost",
+		"The server has not answered for a while: the network changed, or the server is gone.",
+		"Check that this computer is online, then connect again.", 829},
+	failure.PathMTU: {
+		"Larger packets no longer come through",
+		"Something on the way drops them without a word, so that some pages never load.",
+		"Set ppp.mru to 1280 in the profile and connect again.", 0},
+	failure.GatewayClosed: {
+		"The server ended the connection",
+		"An administrator or a time limit ended it, or the same user connected from elsewhere.",
+		"Connect again; if it keeps happening, ask the administrator.", 629},
+	failure.GatewayRestarted: {
+		"The server has restarted",
+		"It no longer knows this connection.",
+		"Connect again.", 829},
+	failure.NetworkChanged: {
+		"This computer's network has changed",
+		"It moved to another network, or woke up from sleep.",
+		"Connect again.", 829},
+
+	api.HelperNotRunning: {
+		"The Culvert service is not running",
+		"The part of Culvert that changes the network did not answer.",
+		"Start the service culvertd, or restart the computer.", 0},
+	api.HelperNotAllowed: {
+		"You may not use the Culvert service",
+		"The service answers only to certain users of this computer.",
+		"Ask an administrator of this computer to add you to the group culvert.", 0},
+	api.ProfileInvalid: {
+		"The profile has faults",
+		"Some of its settings are unknown, wrong or not supported yet.",
+		"Mend the lines named in the evidence.", 0},
+	api.KeychainUnavailable: {
+		"There is no keychain to keep passwords in",
+		"This desktop runs no keychain, or it is locked.",
+		"Unlock the keychain, or have Culvert ask for the password each time.", 0},
+	api.SecretMissing: {
+		"A secret is missing",
+		"The profile needs a key or a password that was not given.",
+		"Give the secrets named in the evidence.", 0},
+}
