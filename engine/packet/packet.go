@@ -82,6 +82,11 @@ func (b *Buffer) Prepend(n int) []byte {
 	return b.data[b.off : b.off+n : b.off+n]
 }
 
+// Behind is the packet with the n octets of headroom in front of it, and no
+// spare capacity: for a device that writes a header of its own there. It panics
+// without headroom.
+func (b *Buffer) Behind(n int) []byte { return b.data[b.off-n : b.end : b.end] }
+
 // Append puts n octets behind the packet and returns them, not cleared; nil
 // when there is no room for them.
 func (b *Buffer) Append(n int) []byte {
