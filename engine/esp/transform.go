@@ -1,0 +1,181 @@
+package esp
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/des"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"fmt"
+	"hash"
+
+	"github.com/culvert-vpn/culvert/engine/suite"
+)
+
+// transform is the cryptography of an SA in one direction. Its methods take the
+// packets of a batch, each whole from SPI to ICV and of a length that the format
+// allows. The packets are independent of each other: how many are worked on at
+// a time is the business of this type alone. It is not safe for concurrent use.
+type transform struct {
+	format
+
+	aead  cipher.AEAD // GCM, nil for the others
+	nonce [saltLen + gcmIVLen]byte
+
+	cbc   cipher.BlockMode // nil for GCM
+	chain [aes.BlockSize]byte
+	mac   hash.Hash
+	sum   [sha512.Size]byte
+}
+
+// newTransform takes the keying material of one direction; encrypt says which.
+func newTransform(s suite.Phase2, keymat []byte, encrypt bool) (*transform, error) {
+	f, err := formatOf(s)
+	if err != nil {
+		return nil, err
+	}
+	if want := f.keyLen + f.saltLen + f.macLen; len(keymat) != want {
+		return nil, fmt.Errorf("esp: %d octets of keying material for %v, want %d", len(keymat), s, want)
+	}
+	t := &transform{format: f}
+	key, rest := keymat[:f.keyLen], keymat[f.keyLen:]
+	block, err := newBlock(s.Cipher, key)
+	if err != nil {
+		return nil, fmt.Errorf("esp: encryption key: %w", err)
+	}
+	if s.Cipher == suite.AESGCM16 {
+		copy(t.nonce[:saltLen], rest)
+		if t.aead, err = cipher.NewGCM(block); err != nil {
+			return nil, fmt.Errorf("esp: %w", err)
+		}
+		return t, nil
+	}
+	if encrypt {
+		t.cbc = cipher.NewCBCEncrypter(block, t.chain[:f.ivLen])
+	} else {
+		t.cbc = cipher.NewCBCDecrypter(block, t.chain[:f.ivLen])
+	}
+	t.mac = hmac.New(newHash(s.Hash), rest)
+	t.mac.Reset() // the first Reset allocates: it stores the state behind the key
+	return t, nil
+}
+
+// newBlock takes weak DES keys as they are, like everybody (RFC 2451, 2.3 would
+// have them refused, after both ends have agreed on them).
+func newBlock(c suite.Cipher, key []byte) (cipher.Block, error) {
+	switch c {
+	case suite.DES:
+		return des.NewCipher(key)
+	case suite.TripleDES:
+		return des.NewTripleDESCipher(key)
+	}
+	return aes.NewCipher(key)
+}
+
+// newHash is the hash function under the HMAC; formatOf has seen that there is
+// one.
+func newHash(h suite.Hash) func() hash.Hash {
+	switch h {
+	case suite.MD5:
+		return md5.New
+	case suite.SHA1:
+		return sha1.New
+	case suite.SHA256:
+		return sha256.New
+	case suite.SHA384:
+		return sha512.New384
+	}
+	return sha512.New
+}
+
+// encrypt encrypts the packets, whose IVs are in place.
+func (t *transform) encrypt(pkts [][]byte) {
+	if t.aead != nil {
+		t.sealGCM(pkts)
+		return
+	}
+	for _, p := range pkts {
+		iv, body := p[headerLen:t.headLen()], p[t.headLen():len(p)-t.icvLen]
+		t.xorChain(body, iv)
+		t.cbc.CryptBlocks(body, body)
+		copy(t.chain[:], body[len(body)-t.ivLen:])
+	}
+}
+
+// decrypt undoes encrypt, for packets that verify has passed.
+func (t *transform) decrypt(pkts [][]byte) {
+	if t.aead != nil {
+		return // verify has done it
+	}
+	var last [aes.BlockSize]byte
+	for _, p := range pkts {
+		iv, body := p[headerLen:t.headLen()], p[t.headLen():len(p)-t.icvLen]
+		copy(last[:], body[len(body)-t.ivLen:])
+		t.cbc.CryptBlocks(body, body)
+		t.xorChain(body, iv)
+		t.chain = last
+	}
+}
+
+// xorChain gives a packet its own IV. cbc goes on from packet to packet as if
+// they were one message, so that none needs an object of its own: it XORs the
+// last block of ciphertext before, which chain has, into the first block, where
+// the IV belongs.
+func (t *transform) xorChain(body, iv []byte) {
+	first := body[:t.ivLen]
+	subtle.XORBytes(first, first, iv)
+	subtle.XORBytes(first, first, t.chain[:t.ivLen])
+}
+
+// authenticate puts the ICVs on encrypted packets.
+func (t *transform) authenticate(pkts [][]byte) {
+	if t.aead != nil {
+		return // encrypt has done it
+	}
+	for _, p := range pkts {
+		n := len(p) - t.icvLen
+		copy(p[n:], t.hmac(p[:n]))
+	}
+}
+
+// verify says for each packet whether its ICV is right.
+func (t *transform) verify(pkts [][]byte, good []bool) {
+	if t.aead != nil {
+		t.openGCM(pkts, good)
+		return
+	}
+	for i, p := range pkts {
+		n := len(p) - t.icvLen
+		good[i] = hmac.Equal(p[n:], t.hmac(p[:n])[:t.icvLen])
+	}
+}
+
+// hmac is good until the next one.
+func (t *transform) hmac(msg []byte) []byte {
+	t.mac.Reset()
+	t.mac.Write(msg)
+	return t.mac.Sum(t.sum[:0])
+}
+
+// sealGCM encrypts and authenticates at once (RFC 4106, 3 to 5).
+func (t *transform) sealGCM(pkts [][]byte) {
+	for _, p := range pkts {
+		copy(t.nonce[saltLen:], p[headerLen:t.headLen()])
+		body := p[t.headLen() : len(p)-t.icvLen]
+		t.aead.Seal(body[:0], t.nonce[:], body, p[:headerLen])
+	}
+}
+
+// openGCM decrypts the packets whose ICV is right.
+func (t *transform) openGCM(pkts [][]byte, good []bool) {
+	for i, p := range pkts {
+		copy(t.nonce[saltLen:], p[headerLen:t.headLen()])
+		body := p[t.headLen():]
+		_, err := t.aead.Open(body[:0], t.nonce[:], body, p[:headerLen])
+		good[i] = err == nil
+	}
+}
