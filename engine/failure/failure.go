@@ -102,7 +102,11 @@ type Failure struct {
 	Stage    Stage
 	Code     Code
 	Evidence []string // what was seen, for the log and for support: never a secret
+	Err      error    // the protocol's or the system's own error, if any
 }
+
+// Unwrap is the protocol's or the system's own error.
+func (f *Failure) Unwrap() error { return f.Err }
 
 // Error is for logs: the words for people are elsewhere.
 func (f *Failure) Error() string {
