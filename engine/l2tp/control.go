@@ -13,9 +13,10 @@ const (
 	// Five repeats, at 1, 3, 7, 15 and 23 s, and the end at 31 s: the RFC's full
 	// cycle, longer than a Wi-Fi roam.
 	maxRepeats = 5
-	// While tunnel and session are set up a person waits: a lost packet then
-	// costs a quarter of a second. Duplicates cost nobody anything.
-	setupRepeat = 250 * time.Millisecond
+	// While tunnel and session are set up a person waits, so a lost packet must
+	// not cost a second. Doubling from here, seven packets go out before a
+	// session is given up. Duplicates on a slow path hurt nobody.
+	setupRepeat = 150 * time.Millisecond
 	// A gateway loses what comes while it installs the SA (strongSwan: 5 ms), so
 	// the first SCCRQ is repeated long before a second is over.
 	sccrqRepeat = 30 * time.Millisecond
@@ -51,7 +52,7 @@ type control struct {
 	first    time.Duration // the first repeat comes after this
 	interval time.Duration // what the next repeat waits
 	repeats  int           // since the last progress
-	endless  bool          // SCCRQ: a deadline ends it, not the count
+	endless  bool          // while setting up: a deadline ends it, not the count
 	retryAt  time.Time
 	lastSent time.Time
 }
@@ -144,7 +145,6 @@ func (c *control) ack(now time.Time, nr uint16) bool {
 	clear(c.queue[:n])
 	c.queue = c.queue[n:]
 	c.flight -= n
-	c.endless = false
 	c.restart(now)
 	return true
 }

@@ -147,7 +147,7 @@ func (c *Conn) acceptICRP(_ time.Time, m *Message, out *Output) {
 // acceptICRQ: LNS, idle.
 func (c *Conn) acceptICRQ(now time.Time, m *Message, out *Output) {
 	c.localSession, c.peerSession = c.newID(c.cfg.LocalSession), m.AssignedSession
-	c.ctl.first = setupRepeat
+	c.ctl.first, c.ctl.endless = setupRepeat, true
 	c.send(&Message{Type: ICRP, AssignedSession: c.localSession}, c.peerSession)
 	c.setSession(SessionWaitConnect, out)
 	c.sessionBy = now.Add(sessionTime)
@@ -160,6 +160,7 @@ func (c *Conn) acceptICCN(_ time.Time, m *Message, out *Output) {
 
 func (c *Conn) sessionUp(sequencing bool, speed uint32, out *Output) {
 	c.sessionBy = time.Time{}
+	c.ctl.endless = false
 	c.setSession(SessionEstablished, out)
 	out.emit(SessionUp{LocalTunnel: c.localTunnel, PeerTunnel: c.peerTunnel, LocalSession: c.localSession,
 		PeerSession: c.peerSession, SequencingRequired: sequencing, TxSpeed: speed})
@@ -214,6 +215,7 @@ func (c *Conn) sessionEnd(now time.Time, err *Error, out *Output) {
 		return
 	}
 	c.setSession(SessionIdle, out)
+	c.ctl.endless = false
 	c.sessionBy = now.Add(idleTime)
 	out.emit(SessionDown{err})
 }

@@ -224,6 +224,7 @@ func (c *Conn) acceptSCCRQ(now time.Time, m *Message, out *Output) {
 		reply.Response = challengeResponse(SCCRP, c.cfg.Secret, m.Challenge)
 	}
 	c.peer(m)
+	c.ctl.endless = true
 	c.send(reply, 0)
 	c.setTunnel(TunnelWaitCtlConn, out)
 	c.tunnelBy = now.Add(tunnelTime)
@@ -255,6 +256,7 @@ func (c *Conn) acceptSCCCN(now time.Time, m *Message, out *Output) {
 		return
 	}
 	c.tunnelOpen(out)
+	c.ctl.endless = false
 	c.sessionBy = now.Add(idleTime)
 }
 
@@ -395,17 +397,11 @@ func (c *Conn) tunnelTimeout(now time.Time, out *Output) {
 	c.closing(now, stopGeneral, 0, "no answer in time", &Error{Reason: NoAnswer}, out)
 }
 
-// silent: the peer acknowledges nothing.
+// silent: the peer acknowledges nothing. While setting up, the deadlines say so.
 func (c *Conn) silent(now time.Time, out *Output) {
 	if c.tunnel == TunnelClosing {
 		c.finish(now, c.err, out)
 		return
 	}
-	reason := PeerDead
-	if c.tunnel != TunnelEstablished {
-		reason = NoAnswer
-	} else if c.session == SessionWaitReply || c.session == SessionWaitConnect {
-		reason = SessionNoAnswer
-	}
-	c.finish(now, &Error{Reason: reason}, out)
+	c.finish(now, &Error{Reason: PeerDead}, out)
 }
