@@ -195,7 +195,7 @@ func allSuites() []string {
 	return names
 }
 
-const testSPI = 0xc0ffee01
+const testSPI uint32 = 0xc0ffee01
 
 var testTime = time.Date(2026, 11, 1, 12, 0, 0, 5, time.UTC)
 

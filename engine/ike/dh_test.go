@@ -346,6 +346,33 @@ func TestECPDrawsAgain(t *testing.T) {
 	}
 }
 
+// A source that gives zeros still makes no public value that everybody knows.
+func TestMODPExponentIsNeverSmall(t *testing.T) {
+	for group, g := range modpGroups {
+		k, err := generateDH(group, repeat(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := new(big.Int).SetBytes(k.exponent).BitLen(), 8*g.exponentLen; got != want {
+			t.Errorf("%v: the exponent has %d bits, want %d", group, got, want)
+		}
+	}
+}
+
+func TestPublicIsACopy(t *testing.T) {
+	for _, g := range []suite.Group{suite.MODP1024, suite.ECP256} {
+		k, err := generateDH(g, testRand(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := bytes.Clone(k.public())
+		clear(k.public())
+		if got := k.public(); !bytes.Equal(got, want) {
+			t.Errorf("%v: public() = %x after its last result was cleared, want %x", g, got, want)
+		}
+	}
+}
+
 func BenchmarkDH(b *testing.B) {
 	for _, g := range []suite.Group{suite.MODP1024, suite.MODP2048, suite.MODP4096, suite.ECP256, suite.ECP384} {
 		b.Run(g.String(), func(b *testing.B) {
