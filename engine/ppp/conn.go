@@ -114,7 +114,6 @@ func (c *Conn) Handle(now time.Time, frame []byte, out *Output) {
 	protocol, info, ok := SplitFrame(frame)
 	switch {
 	case c.phase == PhaseOver:
-		out.emit(Drop{protocol, DropOver})
 		return
 	case c.phase == PhaseDead:
 		out.emit(Drop{protocol, DropPhase})

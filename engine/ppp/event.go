@@ -91,8 +91,8 @@ type Drop struct {
 	Reason   DropReason
 }
 
-// Down is the end: Err is nil after our own Close, otherwise an *Error. The
-// machine does nothing from here on.
+// Down is the end: Err is nil after our own Close, otherwise an *Error. It is
+// the last event; the machine does nothing from here on.
 type Down struct{ Err error }
 
 func (LinkUp) event()         {}
@@ -124,11 +124,10 @@ const (
 	DropState                            // not in this state of the automaton
 	DropMagic                            // our own magic number
 	DropIgnored                          // meant to be ignored: Discard-Request, Identification, Time-Remaining
-	DropOver                             // the machine has ended
 )
 
 var dropNames = [...]string{DropMalformed: "malformed", DropPhase: "phase", DropProtocol: "protocol", DropData: "data",
-	DropIdentifier: "identifier", DropMismatch: "mismatch", DropState: "state", DropMagic: "magic", DropIgnored: "ignored", DropOver: "over"}
+	DropIdentifier: "identifier", DropMismatch: "mismatch", DropState: "state", DropMagic: "magic", DropIgnored: "ignored"}
 
 func (r DropReason) String() string { return name(dropNames[:], int(r)) }
 
