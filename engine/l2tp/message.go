@@ -123,7 +123,7 @@ func ParseMessage(body []byte, s secret.Secret) (m Message, err error) {
 	if err != nil {
 		return m, err
 	}
-	if first.Vendor != 0 || first.Type != AVPMessageType || first.Hidden || len(first.Value) != 2 {
+	if !first.recognized() || first.Type != AVPMessageType || first.Hidden || len(first.Value) != 2 {
 		return m, ErrNoMessageType
 	}
 	m.Type = MessageType(binary.BigEndian.Uint16(first.Value))

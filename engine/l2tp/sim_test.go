@@ -27,7 +27,7 @@ type end struct {
 	sent   []MessageType // 0 for a ZLB
 }
 
-// up, down and dropped look into the events of an end.
+// up and down look into the events of an end.
 func (e *end) up() (s SessionUp, ok bool) {
 	for _, ev := range e.events {
 		if u, is := ev.(SessionUp); is {
@@ -44,15 +44,6 @@ func (e *end) down() (d Down, n int) {
 		}
 	}
 	return d, n
-}
-
-func (e *end) dropped(r DropReason) (n int) {
-	for _, ev := range e.events {
-		if ev == (Drop{r}) {
-			n++
-		}
-	}
-	return n
 }
 
 // reason is that of Down, 0 while it is not down, 255 for a Down without error.
