@@ -1,0 +1,185 @@
+package ike
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/culvert-vpn/culvert/engine/isakmp"
+)
+
+// Ours.
+const (
+	// A lifetime's share after which the relation's initiator renews an SA,
+	// less a jitter. The responder is later, to come first only if the
+	// initiator does not care.
+	rekeyShare          = 0.85
+	rekeyShareResponder = 0.95
+	rekeyJitter         = 0.08
+	rekeyJitterResp     = 0.03
+
+	rekeyRetry = 30 * time.Second // after a rekey that failed
+
+	// How long a successor is in use before what it replaces is deleted.
+	// Windows deletes late as well, after the new SA is up.
+	deleteAfter = 5 * time.Second
+	// The client deletes an old ISAKMP SA that the gateway renewed later than
+	// the gateway would do it itself.
+	deleteByClient = 10 * time.Second
+	// In case the end whose task it is does not.
+	deleteBackstop = 60 * time.Second
+	// Two Main Modes within this time crossed each other: then only the client
+	// deletes, so that never both go.
+	crossing = 30 * time.Second
+	// A peer that deletes an ISAKMP SA deletes its children before or after.
+	goneLinger = 10 * time.Second
+)
+
+// rekeyAfter is when an SA of that lifetime is to be renewed from this end.
+func (c *Conn) rekeyAfter(life time.Duration) time.Duration {
+	share, jitter := rekeyShare, rekeyJitter
+	if c.cfg.Role == Responder {
+		share, jitter = rekeyShareResponder, rekeyJitterResp
+	}
+	part := float64(binary.BigEndian.Uint16(c.random(2))) / 65536
+	return time.Duration(float64(life) * (share - jitter*part))
+}
+
+// RekeyPhase1 renews the ISAKMP SA now. It does nothing while that is in
+// progress or while there is none.
+func (c *Conn) RekeyPhase1(now time.Time, out *Output) {
+	if c.state == stateUp && c.run == nil {
+		c.startMain(now, true, out)
+	}
+	c.settle(out)
+}
+
+// supersede plans the end of the ISAKMP SAs before sa.
+func (c *Conn) supersede(now time.Time, sa *ikeSA) {
+	for _, old := range c.sas {
+		if old == sa || old.stage != stageUp || !old.deleteAt.IsZero() {
+			continue
+		}
+		after := deleteBackstop
+		switch {
+		case sa.initiator && (c.cfg.Role == Initiator || now.Sub(old.born) > crossing):
+			after = deleteAfter
+		case c.cfg.Role == Initiator:
+			after = deleteByClient
+		}
+		old.deleteAt, old.rekeyAt = now.Add(after), time.Time{}
+	}
+}
+
+// advancePhase1 does what is due on ISAKMP SAs.
+func (c *Conn) advancePhase1(now time.Time, out *Output) {
+	c.advanceAttempt(now, out)
+	for _, sa := range slices.Clone(c.sas) {
+		if c.state == stateClosed || !slices.Contains(c.sas, sa) {
+			continue
+		}
+		switch sa.stage {
+		case stageUp:
+			c.advanceSA(now, sa, out)
+		case stageGone:
+			if due(sa.deleteAt, now) {
+				c.removeSA(sa)
+			}
+		default:
+			c.advanceMain(now, sa, out)
+		}
+	}
+}
+
+// advanceMain does what is due on a Main Mode.
+func (c *Conn) advanceMain(now time.Time, sa *ikeSA, out *Output) {
+	switch {
+	case due(sa.deadline, now) && sa.run != nil:
+		c.stageExpired(now, sa, out)
+	case due(sa.deadline, now):
+		c.halfOpenExpired(now, sa)
+	case sa.resend.due(now):
+		c.send(now, sa, sa.resend.msgs, out)
+	}
+}
+
+// advanceSA does what is due on an authenticated ISAKMP SA.
+func (c *Conn) advanceSA(now time.Time, sa *ikeSA, out *Output) {
+	switch {
+	case due(sa.expiresAt, now):
+		c.deleteSA(now, sa, out)
+	case due(sa.deleteAt, now):
+		if slices.ContainsFunc(sa.quicks, func(q *quick) bool { return q.stage != quickDone }) {
+			sa.deleteAt = now.Add(time.Second)
+			return
+		}
+		c.deleteSA(now, sa, out)
+	case due(sa.rekeyAt, now):
+		sa.rekeyAt = time.Time{}
+		if sa == c.newest() && c.run == nil {
+			c.startMain(now, true, out)
+		}
+	}
+}
+
+// deleteSA ends an ISAKMP SA at both ends. Its children live on.
+func (c *Conn) deleteSA(now time.Time, sa *ikeSA, out *Output) {
+	c.sendDeleteIKE(now, sa, out)
+	c.abandonQuicks(now, sa, out)
+	c.removeSA(sa)
+	c.lostSA(now, out)
+}
+
+// lostSA sees to it that a client always has an ISAKMP SA, or is getting one.
+func (c *Conn) lostSA(now time.Time, out *Output) {
+	if c.newest() != nil {
+		return
+	}
+	if c.cfg.Role == Initiator {
+		if c.run == nil {
+			c.startMain(now, true, out)
+		}
+	} else if len(c.children) == 0 {
+		c.idleAt = now.Add(halfOpenTime)
+	}
+}
+
+// phase1Deadline takes the SAs' times into account.
+func (c *Conn) phase1Deadline(at *time.Time) {
+	if c.run != nil {
+		earliest(at, c.run.verdictAt)
+		earliest(at, c.run.probeAt)
+	}
+	for _, sa := range c.sas {
+		switch sa.stage {
+		case stageUp:
+			earliest(at, sa.expiresAt)
+			earliest(at, sa.deleteAt)
+			earliest(at, sa.rekeyAt)
+		case stageGone:
+			earliest(at, sa.deleteAt)
+		default:
+			earliest(at, sa.deadline)
+			earliest(at, sa.resend.at)
+		}
+	}
+}
+
+// sendDeleteIKE tells the peer that an ISAKMP SA is no more, under that SA:
+// strongSwan ignores it under another.
+func (c *Conn) sendDeleteIKE(now time.Time, sa *ikeSA, out *Output) {
+	d := isakmp.Delete{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolISAKMP, SPIs: [][]byte{sa.spi()}}
+	c.informational(now, sa, []isakmp.Payload{{Type: isakmp.PayloadDelete, Body: d.Append(nil)}}, out)
+}
+
+// sendDeleteESP tells the peer that nothing is received on these SPIs any more.
+func (c *Conn) sendDeleteESP(now time.Time, sa *ikeSA, spis []uint32, out *Output) {
+	if sa == nil || len(spis) == 0 {
+		return
+	}
+	d := isakmp.Delete{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolESP}
+	for _, spi := range spis {
+		d.SPIs = append(d.SPIs, binary.BigEndian.AppendUint32(nil, spi))
+	}
+	c.informational(now, sa, []isakmp.Payload{{Type: isakmp.PayloadDelete, Body: d.Append(nil)}}, out)
+}

@@ -1,0 +1,52 @@
+package ike
+
+import "time"
+
+// Ours: a lost message is repeated soon, because the first thing a person does
+// is wait for it; RFC 2408, 5.1 leaves the times open.
+const (
+	resendFirst = 500 * time.Millisecond
+	resendMax   = 4 * time.Second
+
+	// How long each stage may take.
+	mm2Timeout   = 15500 * time.Millisecond // after five tries and the wait of the last
+	mm4Timeout   = 10 * time.Second
+	mm6Timeout   = 10 * time.Second
+	quickTimeout = 15 * time.Second
+	halfOpenTime = 30 * time.Second // a responder's Main Mode
+	quickLinger  = 30 * time.Second // a finished Quick Mode still answers repeats
+)
+
+// resend repeats a message until it is answered.
+type resend struct {
+	msgs [][]byte
+	at   time.Time
+	wait time.Duration
+}
+
+// start arms the repetition of msgs, which have just been sent.
+func (r *resend) start(now time.Time, msgs [][]byte) {
+	*r = resend{msgs, now.Add(resendFirst), resendFirst}
+}
+
+func (r *resend) stop() { *r = resend{} }
+
+// due says whether the messages are to be sent again now, and sets the next time.
+func (r *resend) due(now time.Time) bool {
+	if !due(r.at, now) {
+		return false
+	}
+	r.wait = min(2*r.wait, resendMax)
+	r.at = now.Add(r.wait)
+	return true
+}
+
+// due says whether t is set and has come.
+func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
+
+// earliest keeps in *at the earlier of the two, where zero is never.
+func earliest(at *time.Time, t time.Time) {
+	if !t.IsZero() && (at.IsZero() || t.Before(*at)) {
+		*at = t
+	}
+}
