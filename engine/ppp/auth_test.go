@@ -342,6 +342,14 @@ func TestEndedByThePeer(t *testing.T) {
 		s.frames = nil
 		return s
 	}
+	upMPPE := func(d time.Duration) func() *script {
+		return func() *script {
+			s := up(t, clientConfig(1))
+			s.recvHex(protocolCCP, configureRequest, 1, "120601000040")
+			s.pass(d)
+			return s
+		}
+	}
 	for _, tt := range []struct {
 		name  string
 		state func() *script
@@ -353,6 +361,8 @@ func TestEndedByThePeer(t *testing.T) {
 		{"after the response", answered, BadCredentials},
 		{"after authentication", func() *script { return network(t, clientConfig(1)) }, SessionRefused},
 		{"after MPPE was asked for", mppe, MPPERequired},
+		{"connected, right after MPPE was asked for", upMPPE(time.Second), MPPERequired},
+		{"connected, long after MPPE was asked for", upMPPE(time.Minute), PeerClosed},
 		{"connected", func() *script { return up(t, clientConfig(1)) }, PeerClosed},
 	} {
 		s := tt.state()
@@ -381,12 +391,12 @@ func TestCCPRejected(t *testing.T) {
 	s.frames = nil
 	s.recvHex(protocolCCP, configureRequest, 1, "120601000040")
 	s.expectHex(protocolLCP, protocolReject, s.c.lcp.otherID, "80fd0101000a120601000040")
-	if !s.c.mppe || s.c.Phase() != PhaseNetwork {
-		t.Errorf("mppe %v in phase %v", s.c.mppe, s.c.Phase())
+	if s.c.mppeAt.IsZero() || s.c.Phase() != PhaseNetwork {
+		t.Errorf("MPPE asked for at %v, in phase %v", s.c.mppeAt, s.c.Phase())
 	}
 	s = network(t, clientConfig(1))
 	s.recvHex(protocolCCP, configureRequest, 1, "1a0478001804780015032f")
-	if s.c.mppe {
+	if !s.c.mppeAt.IsZero() {
 		t.Error("BSD and Deflate are taken for MPPE")
 	}
 	s = authenticating(t, clientOf(PAP)) // not before the network phase

@@ -126,7 +126,7 @@ func TestFire(t *testing.T) {
 				t.Errorf("%v in %v leads to %v, want %v", Trigger(on), State(state), a.state, want.next)
 			}
 			runs := want.next == Closing || want.next == Stopping || want.next >= ReqSent && want.next < Opened
-			if runs == a.restartAt.IsZero() && State(state) != Opened && State(on) != State(onOpen) {
+			if runs == a.restartAt.IsZero() && State(state) != Opened && Trigger(on) != onOpen {
 				t.Errorf("%v in %v: the Restart timer is at %v", Trigger(on), State(state), a.restartAt)
 			}
 			frames := 0

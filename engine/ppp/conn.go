@@ -59,7 +59,7 @@ type Conn struct {
 	echoSent   time.Time
 	echoAt     time.Time // zero: none due
 	unanswered int       // echoes
-	mppe       bool      // the peer asked for MPPE
+	mppeAt     time.Time // when the peer asked for MPPE last; zero: never
 	noRandom   bool
 }
 
@@ -138,7 +138,7 @@ func (c *Conn) Handle(now time.Time, frame []byte, out *Output) {
 		}
 		out.emit(Drop{protocol, reason})
 	default:
-		c.unknown(protocol, info, out)
+		c.unknown(now, protocol, info, out)
 	}
 	c.settle(now, out)
 }
@@ -147,7 +147,7 @@ func (c *Conn) Handle(now time.Time, frame []byte, out *Output) {
 func (c *Conn) dispatch(now time.Time, protocol uint16, p packet, out *Output) {
 	switch {
 	case protocol == protocolLCP:
-		end := c.ended(p.data) // as it is now: the automaton changes the phase
+		end := c.ended(now, p.data) // as it is now: the automaton changes the phase
 		c.lcp.receive(now, p, out)
 		if p.code == terminateRequest && c.phase != PhaseTerminate {
 			c.over(end, out)
@@ -173,7 +173,7 @@ func (c *Conn) dispatch(now time.Time, protocol uint16, p packet, out *Output) {
 	case c.cfg.IPv6:
 		c.ipv6cp.receive(now, p, out)
 	default:
-		c.unknown(protocol, appendPacket(nil, p), out)
+		c.unknown(now, protocol, appendPacket(nil, p), out)
 	}
 }
 
@@ -250,7 +250,7 @@ func (c *Conn) Close(now time.Time, out *Output) {
 // Terminate-Request.
 func (c *Conn) LowerDown(now time.Time, out *Output) {
 	if c.phase != PhaseOver {
-		c.over(c.ended(nil), out)
+		c.over(c.ended(now, nil), out)
 	}
 }
 

@@ -206,6 +206,16 @@ func TestIPv6CP(t *testing.T) {
 	s.recv(protocolIPv6CP, terminateRequest, 1)
 	must[Network6Down](s)
 
+	s = network(t, cfg) // a peer that rejects the option has its own idea of ours
+	s.expect(protocolIPCP, configureRequest)
+	p = s.expect(protocolIPv6CP, configureRequest)
+	s.recv(protocolIPv6CP, configureReject, p.id, p.data...)
+	if p = s.ack(protocolIPv6CP); len(p.data) != 0 {
+		t.Errorf("asks for %x, which was rejected", p.data)
+	}
+	s.recvHex(protocolIPv6CP, 9, 1, "00000000")
+	s.expect(protocolIPv6CP, codeReject)
+
 	s = network(t, clientConfig(1)) // not wanted
 	s.frames = nil
 	s.recvHex(protocolIPv6CP, configureRequest, 1, "010a0102030405060708")

@@ -20,7 +20,6 @@ const (
 type pap struct {
 	id    uint8 // client: of the latest request
 	sent  int   // client: requests, with identifiers up to id
-	reply packet
 	user  string // server: who was let in
 }
 

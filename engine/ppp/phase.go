@@ -43,6 +43,9 @@ const (
 	challengeTime = maxConfigure * restartTimer
 	// After this silence a person is told that we wait.
 	silence = 3 * time.Second
+	// A peer that ends a link which is up so soon after its demand for MPPE was
+	// rejected does it for that.
+	mppeTime = 10 * time.Second
 	// An answer is repeated at once for a peer that has gone on, at most this often.
 	verdictGap = time.Second
 )
@@ -243,7 +246,7 @@ func (c *Conn) canWiden() bool {
 }
 
 // ended is what it means that the peer ends the link now; text is its reason.
-func (c *Conn) ended(text []byte) *Error {
+func (c *Conn) ended(now time.Time, text []byte) *Error {
 	e := &Error{Reason: NegotiationFailed, Text: cleanText(text)}
 	switch {
 	case c.phase == PhaseTerminate:
@@ -251,10 +254,10 @@ func (c *Conn) ended(text []byte) *Error {
 	case c.phase == PhaseAuthenticate && c.auth.answered:
 		// SoftEther says nothing else to a wrong password.
 		e.Reason, e.TryWidened = BadCredentials, c.canWiden()
+	case c.phase == PhaseNetwork && !c.mppeAt.IsZero() && (!c.ipcp.everUp || now.Sub(c.mppeAt) < mppeTime):
+		e.Reason = MPPERequired
 	case c.ipcp.everUp || c.cfg.Server && c.phase != PhaseEstablish:
 		e.Reason = PeerClosed
-	case c.phase == PhaseNetwork && c.mppe:
-		e.Reason = MPPERequired
 	case c.phase == PhaseNetwork:
 		e.Reason = SessionRefused
 	case c.phase == PhaseEstablish && len(c.lcp.demanded) > 0:
@@ -267,13 +270,13 @@ func (c *Conn) ended(text []byte) *Error {
 // unknown answers a protocol we do not speak (RFC 1661, 5.7), CCP among them:
 // a peer that wants MPPE says so by what it does then. Before the network
 // phase nothing is said: SoftEther ends the link for a Protocol-Reject there.
-func (c *Conn) unknown(protocol uint16, info []byte, out *Output) {
+func (c *Conn) unknown(now time.Time, protocol uint16, info []byte, out *Output) {
 	out.emit(Drop{protocol, DropProtocol})
 	if c.phase != PhaseNetwork || c.lcp.state != Opened {
 		return
 	}
 	if protocol == protocolCCP && asksMPPE(info) {
-		c.mppe = true
+		c.mppeAt = now
 	}
 	data := binary.BigEndian.AppendUint16(nil, protocol)
 	c.lcp.otherID++
