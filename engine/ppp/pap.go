@@ -18,9 +18,9 @@ const (
 
 // pap is the Password Authentication Protocol (RFC 1334).
 type pap struct {
-	id    uint8 // client: of the latest request
-	sent  int   // client: requests, with identifiers up to id
-	user  string // server: who was let in
+	id   uint8  // client: of the latest request
+	sent int    // client: requests, with identifiers up to id
+	user string // server: who was let in
 }
 
 // sendPAP sends our request with an identifier of its own.
