@@ -143,6 +143,46 @@ func TestFire(t *testing.T) {
 	}
 }
 
+// pppd starts all over when a copy of our request follows our Ack: the next
+// one waits for a round trip, as far as that is known.
+func TestRepeatsWaitForARoundTrip(t *testing.T) {
+	s := newScript(t, clientConfig(1))
+	s.frames = nil
+	s.recv(protocolLCP, configureRequest, 1)
+	s.expect(protocolLCP, configureRequest)
+	s.expect(protocolLCP, configureAck)
+	s.pass(settleTime - time.Millisecond)
+	s.quiet()
+	s.pass(time.Millisecond)
+	p := s.expect(protocolLCP, configureRequest)
+	s.pass(100 * time.Millisecond)
+	s.recv(protocolLCP, configureAck, p.id, p.data...)
+	s.expect(protocolIPCP, configureRequest)
+	s.pass(2*(settleTime+100*time.Millisecond) - time.Millisecond)
+	s.quiet()
+	s.pass(time.Millisecond)
+	s.expect(protocolIPCP, configureRequest)
+}
+
+// However often the peer asks, ours is repeated every 50 ms at most.
+func TestRepeatsAtOnceAreBounded(t *testing.T) {
+	s := newScript(t, clientConfig(1))
+	s.frames = nil
+	for i := range 100 {
+		s.recv(protocolLCP, configureRequest, uint8(i))
+		s.pass(time.Millisecond)
+	}
+	ours := 0
+	for len(s.frames) > 0 {
+		if _, p := s.next(); p.code == configureRequest {
+			ours++
+		}
+	}
+	if ours != 2 {
+		t.Errorf("ours went out %d times in 100 ms, want 2", ours)
+	}
+}
+
 func TestSplitFrame(t *testing.T) {
 	for _, tt := range []struct {
 		name, frame string
