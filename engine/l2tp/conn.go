@@ -69,8 +69,8 @@ type Config struct {
 	// Secret is the tunnel secret: with it the peer must prove that it knows
 	// it, too. Nil: no tunnel authentication.
 	Secret secret.Secret
-	// HideAVPs hides what RFC 2661, 4.3 allows. It needs Secret. SoftEther
-	// drops such messages.
+	// HideAVPs hides what RFC 2661, 4.3 allows, from the second message on. It
+	// needs Secret. SoftEther drops such messages.
 	HideAVPs bool
 	// HelloInterval: HELLO is sent after so much silence of the peer, data
 	// included. Zero: 60 s. Negative: never.
@@ -332,7 +332,9 @@ func (c *Conn) flush(now time.Time, out *Output) {
 // send queues a message for the peer's session id, zero for none.
 func (c *Conn) send(m *Message, session uint16) {
 	var h *hider
-	if c.cfg.HideAVPs && len(c.cfg.Secret) > 0 {
+	// xl2tpd finds the secret by the Host Name of SCCRQ, too late to open what
+	// is hidden in the same message.
+	if c.cfg.HideAVPs && len(c.cfg.Secret) > 0 && m.Type != SCCRQ {
 		h = &hider{secret: c.cfg.Secret}
 		c.random(h.vector[:])
 		c.random(h.pad[:])
