@@ -150,7 +150,8 @@ func (b *bed) logs() map[string]int64 {
 	return ends
 }
 
-// since is what the bed's log files say beyond the given ends.
+// since is what the bed's log files say beyond the given ends, in their last
+// lines.
 func (b *bed) since(ends map[string]int64) string {
 	var text strings.Builder
 	files, _ := filepath.Glob(filepath.Join(b.dir, "log", "*"))
@@ -159,7 +160,9 @@ func (b *bed) since(ends map[string]int64) string {
 		if err != nil || int64(len(data)) <= ends[f] {
 			continue
 		}
-		fmt.Fprintf(&text, "--- %s\n%s", filepath.Base(f), data[ends[f]:])
+		const tail = 100
+		lines := strings.SplitAfter(string(data[ends[f]:]), "\n")
+		fmt.Fprintf(&text, "--- %s\n%s", filepath.Base(f), strings.Join(lines[max(0, len(lines)-tail):], ""))
 	}
 	return text.String()
 }
@@ -200,7 +203,6 @@ func (h *Host) State(tb testing.TB) string {
 		"-4 route show table all", "-6 route show table all", "-4 rule", "-6 rule",
 		"-oneline address", "xfrm state", "xfrm policy",
 	} {
-		// IPv6 lifetimes count down, and what a neighbour is changes by itself.
 		fmt.Fprintf(&text, "# ip %s\n%s", args, h.Run(tb, "ip", strings.Fields(args)...))
 	}
 	fmt.Fprintf(&text, "# nft\n%s", h.Run(tb, "nft", "list", "ruleset"))

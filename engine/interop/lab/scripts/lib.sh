@@ -16,6 +16,7 @@ born() {
 	local stat
 	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
 	set -- ${stat##*) } # from field 3 on
+	[ "$1" != Z ] || return 1 # dead, and not yet taken note of
 	echo "${20}"
 }
 
@@ -58,6 +59,8 @@ namespace() {
 	spawn "net-$1" unshare --net sleep infinity
 	p=$(pid "net-$1")
 	while [ "$(readlink "/proc/$p/ns/net")" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+	# No address is tentative for a second: what a test compares has settled.
+	in_ns "$1" sh -c 'for f in /proc/sys/net/ipv6/conf/*/accept_dad; do [ ! -e "$f" ] || echo 0 >"$f"; done'
 	in_ns "$1" ip link set lo up
 }
 
