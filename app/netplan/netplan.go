@@ -1,0 +1,67 @@
+// Package netplan turns what a connection agreed on and what the profile wants
+// into the routes of the system. It changes nothing itself.
+package netplan
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/platform/route"
+)
+
+// Connection is what is known once the network is up.
+type Connection struct {
+	Interface string     // the tunnel's
+	Server    netip.Addr // the gateway outside
+	Local     netip.Addr // ours inside
+	Peer      netip.Addr // the gateway's inside; not valid: none given
+	MTU       int        // octets
+}
+
+// Everything in two halves: both go before the default route, which stays as
+// it is and comes back by itself.
+var (
+	allIPv4 = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/1"), netip.MustParsePrefix("128.0.0.0/1")}
+	allIPv6 = []netip.Prefix{netip.MustParsePrefix("::/1"), netip.MustParsePrefix("8000::/1")}
+)
+
+// Routes is what the system's routes should be.
+func Routes(p *profile.Profile, c Connection) route.Config {
+	server := host(c.Server)
+	cfg := route.Config{Interface: c.Interface, Address: c.Local, MTU: c.MTU, Outside: []netip.Prefix{server}}
+	full := p.Routing.Mode == "full"
+	if full {
+		cfg.Routes = slices.Clone(allIPv4)
+		cfg.Outside = unique(append(cfg.Outside, p.Routing.Exclude...))
+	} else {
+		if c.Peer.IsValid() {
+			cfg.Routes = append(cfg.Routes, host(c.Peer))
+		}
+		cfg.Routes = unique(append(cfg.Routes, p.Routing.Include...))
+		// A peer that is the gateway itself, as some have it, and a network that
+		// is nothing but the gateway, stay outside.
+		cfg.Routes = slices.DeleteFunc(cfg.Routes, func(r netip.Prefix) bool { return r == server })
+	}
+	// No IPv6 goes through the tunnel yet: around it, it would leak.
+	if p.Routing.IPv6 == "block" || p.Routing.IPv6 == "auto" && full {
+		cfg.Blocked = slices.Clone(allIPv6)
+	}
+	return cfg
+}
+
+func host(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	return netip.PrefixFrom(a, a.BitLen())
+}
+
+// unique drops what is there already, in order.
+func unique(in []netip.Prefix) []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range in {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}

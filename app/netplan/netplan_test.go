@@ -1,0 +1,57 @@
+package netplan
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/culvert-vpn/culvert/app/profile"
+)
+
+func TestRoutes(t *testing.T) {
+	at := func(server, peer string) Connection {
+		c := Connection{Interface: "culvert0", Server: netip.MustParseAddr(server), Local: netip.MustParseAddr("10.99.0.10"), MTU: 1400}
+		if peer != "" {
+			c.Peer = netip.MustParseAddr(peer)
+		}
+		return c
+	}
+	usual := at("198.51.100.1", "10.99.0.1")
+	for _, c := range []struct {
+		name    string
+		routing string
+		in      Connection
+		routes  string
+		outside string
+		blocked string
+	}{
+		{"full", ``, usual, "[0.0.0.0/1 128.0.0.0/1]", "[198.51.100.1/32]", "[::/1 8000::/1]"},
+		{"full with exclusions", `exclude = ["192.168.0.0/16", "198.51.100.1/32"]`, usual, "[0.0.0.0/1 128.0.0.0/1]", "[198.51.100.1/32 192.168.0.0/16]", "[::/1 8000::/1]"},
+		{"full, IPv6 as it is", `ipv6 = "leave"`, usual, "[0.0.0.0/1 128.0.0.0/1]", "[198.51.100.1/32]", "[]"},
+		{"full, gateway on IPv6", ``, at("2001:db8::1", "10.99.0.1"), "[0.0.0.0/1 128.0.0.0/1]", "[2001:db8::1/128]", "[::/1 8000::/1]"},
+		{"the gateway's outside address is the peer", ``, at("198.51.100.1", "198.51.100.1"), "[0.0.0.0/1 128.0.0.0/1]", "[198.51.100.1/32]", "[::/1 8000::/1]"},
+		{"split", "mode = \"split\"\ninclude = [\"10.0.0.0/8\", \"10.0.0.0/8\"]", usual, "[10.99.0.1/32 10.0.0.0/8]", "[198.51.100.1/32]", "[]"},
+		{"split, no peer address", "mode = \"split\"\ninclude = [\"10.0.0.0/8\"]", at("198.51.100.1", ""), "[10.0.0.0/8]", "[198.51.100.1/32]", "[]"},
+		{"split, the outside address is the peer", "mode = \"split\"\ninclude = [\"198.51.100.0/24\", \"198.51.100.1/32\"]", at("198.51.100.1", "198.51.100.1"),
+			"[198.51.100.0/24]", "[198.51.100.1/32]", "[]"},
+		{"split, IPv6 blocked", "mode = \"split\"\nipv6 = \"block\"\ninclude = [\"10.0.0.0/8\"]", usual, "[10.99.0.1/32 10.0.0.0/8]", "[198.51.100.1/32]", "[::/1 8000::/1]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := profile.Parse("p", []byte("servers = [\"vpn.example.com\"]\nuser = \"alice\"\n[routing]\n"+c.routing+"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := Routes(p, c.in)
+			if got.Interface != "culvert0" || got.Address != c.in.Local || got.MTU != 1400 {
+				t.Errorf("Routes = %+v, want interface, address and MTU of the connection", got)
+			}
+			for _, x := range []struct{ what, got, want string }{
+				{"Routes", fmt.Sprint(got.Routes), c.routes}, {"Outside", fmt.Sprint(got.Outside), c.outside}, {"Blocked", fmt.Sprint(got.Blocked), c.blocked},
+			} {
+				if x.got != x.want {
+					t.Errorf("%s = %s, want %s", x.what, x.got, x.want)
+				}
+			}
+		})
+	}
+}
