@@ -18,6 +18,8 @@ const (
 	// A child that still carries the peer's packets is kept for that long.
 	seenLately  = 3 * time.Second
 	retireLimit = 30 * time.Second
+	// Packets that the peer sent before it read our Delete are still received.
+	dyingTime = 2 * time.Second
 )
 
 // child is a pair of ESP SAs.
@@ -25,6 +27,7 @@ type child struct {
 	Child
 	initiator bool // our Quick Mode
 	confirmed bool // QM3 was sent or has arrived: it may be sent on
+	dying     bool // deleted at the peer already
 	order     int
 	replaces  uint32 // the inbound SPI of what was in use when its Quick Mode began
 	tie       []byte // the lesser of its nonces
@@ -123,7 +126,7 @@ func (c *Conn) dropChild(now time.Time, ch *child, out *Output) {
 	c.current = nil
 	var best *child
 	for _, other := range c.children {
-		if other.confirmed && (best == nil || better(other, best)) {
+		if other.confirmed && !other.dying && (best == nil || better(other, best)) {
 			best = other
 		}
 	}
@@ -178,30 +181,47 @@ func (c *Conn) advanceChildren(now time.Time, out *Output) {
 			continue
 		}
 		switch {
+		case due(ch.deleteAt, now) && ch.dying:
+			c.dropChild(now, ch, out)
 		case due(ch.expiresAt, now):
 			c.deleteChild(now, ch, out)
 		case due(ch.useAt, now):
 			c.switchTo(now, ch, out)
 		case due(ch.deleteAt, now):
-			if now.Sub(ch.seen) < seenLately && now.Sub(ch.retiredAt) < retireLimit {
-				ch.deleteAt = now.Add(deleteAfter) // the peer has not switched yet
-				continue
-			}
-			c.deleteChild(now, ch, out)
-		case due(ch.rekeyAt, now) && ch == c.current:
+			c.retire(now, ch, out)
+		case due(ch.rekeyAt, now):
 			ch.rekeyAt = time.Time{}
-			if sa := c.newest(); sa == nil || c.quickRunning() {
+			if sa := c.newest(); ch != c.current {
+				continue
+			} else if sa == nil || c.quickRunning() {
 				ch.rekeyAt = now.Add(time.Second)
 			} else {
 				c.startQuick(now, sa, out)
 			}
-		case due(ch.rekeyAt, now):
-			ch.rekeyAt = time.Time{}
 		}
 	}
 	if c.state == stateUp && len(c.sas) == 0 && len(c.children) == 0 && c.idleAt.IsZero() {
 		c.idleAt = now
 	}
+}
+
+// retire deletes a child that another has replaced, unless the peer still sends
+// on it. When two rekeys have crossed and a loss made the ends choose
+// differently, the responder follows the initiator.
+func (c *Conn) retire(now time.Time, ch *child, out *Output) {
+	if c.current != nil && now.Sub(ch.seen) < seenLately {
+		if c.cfg.Role == Responder && ch.replaces == c.current.replaces {
+			c.current = nil
+			c.use(now, ch, out)
+			return
+		}
+		if now.Sub(ch.retiredAt) < retireLimit {
+			ch.deleteAt = now.Add(deleteAfter)
+			return
+		}
+	}
+	c.sendDeleteESP(now, c.newest(), []uint32{ch.In}, out)
+	ch.dying, ch.deleteAt = true, now.Add(dyingTime)
 }
 
 // switchTo sends on a child whose time has come, or that the peer already sends on.
@@ -221,7 +241,7 @@ func (c *Conn) switchTo(now time.Time, ch *child, out *Output) {
 	c.use(now, ch, out)
 }
 
-// deleteChild removes a child at both ends.
+// deleteChild removes a child at both ends at once.
 func (c *Conn) deleteChild(now time.Time, ch *child, out *Output) {
 	c.sendDeleteESP(now, c.newest(), []uint32{ch.In}, out)
 	c.dropChild(now, ch, out)

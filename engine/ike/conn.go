@@ -49,8 +49,8 @@ type Conn struct {
 	lastIn, lastOut time.Time
 	dpd             dpd
 	hintAt          time.Time // when an unauthenticated hint may cause the next probe
-	retryQuickAt    time.Time // a rekey of phase 2 that failed is tried again
 	idleAt          time.Time // when a responder without any SA ends
+	rekeyAfterwards bool      // the child, once the new ISAKMP SA is there
 	refused         *Error    // why this responder refused its peer last
 	broken          error     // of the source of randomness
 }

@@ -51,7 +51,7 @@ func (c *Conn) handleInformational(now time.Time, m isakmp.Message, pkt Packet, 
 	if q == nil {
 		sa.seen.add(m.MessageID)
 	}
-	c.lastIn = now
+	c.lastIn, sa.usedAt = now, now
 	sa.infoRX, sa.infoReply = h, nil
 	if c.handlePayloads(now, sa, o.payloads, q, out) {
 		c.moved(pkt, out)

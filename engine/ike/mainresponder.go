@@ -179,6 +179,11 @@ func (c *Conn) established(now time.Time, sa *ikeSA, out *Output) {
 	}
 	sa.resend.stop()
 	sa.dh, sa.deadline = nil, time.Time{}
+	sa.usedAt = now
+	if c.rekeyAfterwards && c.current != nil {
+		c.current.rekeyAt = now
+	}
+	c.rekeyAfterwards = false
 	sa.expiresAt, sa.rekeyAt = now.Add(sa.life), now.Add(c.rekeyAfter(sa.life))
 	// Branches of the same Main Mode have lost; and the newest goes last.
 	c.sas = slices.DeleteFunc(c.sas, func(other *ikeSA) bool {

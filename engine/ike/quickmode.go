@@ -228,7 +228,7 @@ func (c *Conn) handleQM2(now time.Time, sa *ikeSA, q *quick, m isakmp.Message, p
 	q.iv, q.rx, q.reply = next, h, sa.split(msg)
 	q.finish(now)
 	c.moved(pkt, out)
-	c.lastIn = now
+	c.lastIn, sa.usedAt = now, now
 	c.send(now, sa, q.reply, out)
 
 	ch := c.newChild(now, sa, q, terms, spi, gxy)
@@ -313,6 +313,7 @@ func (c *Conn) quickFailed(now time.Time, sa *ikeSA, q *quick, err *Error, out *
 	if c.current != nil {
 		c.current.rekeyAt = now.Add(rekeyRetry)
 		if err.Reason == Phase2NoAnswer && c.cfg.Role == Initiator && c.run == nil {
+			c.rekeyAfterwards = true
 			c.startMain(now, true, out) // the peer may have lost the ISAKMP SA
 		}
 		return

@@ -2,7 +2,6 @@ package ike
 
 import (
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"time"
 
@@ -25,7 +24,7 @@ func (c *Conn) handleQM1(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet,
 	if !ok {
 		return DropBadHash
 	}
-	c.lastIn = now
+	c.lastIn, sa.usedAt = now, now
 	q := &quick{id: m.MessageID, stage: quickQM3, to: pkt.From, port: pkt.Port, iv: o.next, rx: h, deadline: now.Add(quickTimeout)}
 	if c.current != nil {
 		q.replaces = c.current.In
@@ -149,16 +148,11 @@ func (c *Conn) handleQM3(now time.Time, sa *ikeSA, q *quick, m isakmp.Message, p
 	}
 	q.iv, q.rx, q.reply = o.next, h, nil
 	q.finish(now)
-	c.lastIn = now
+	c.lastIn, sa.usedAt = now, now
 	c.moved(pkt, out)
 	if ch := q.child; ch != nil && c.child(ch.In) == ch && !ch.confirmed {
 		ch.confirmed, ch.useAt = true, time.Time{}
 		c.use(now, ch, out)
 	}
 	return 0
-}
-
-// String is for debugging: the state of an exchange without its secrets.
-func (q *quick) String() string {
-	return fmt.Sprintf("quick mode %08x stage %d in %08x", q.id, q.stage, q.in)
 }

@@ -109,11 +109,15 @@ func (c *Conn) advanceSA(now time.Time, sa *ikeSA, out *Output) {
 	case due(sa.expiresAt, now):
 		c.deleteSA(now, sa, out)
 	case due(sa.deleteAt, now):
-		if slices.ContainsFunc(sa.quicks, func(q *quick) bool { return q.stage != quickDone }) {
+		newest := c.newest()
+		switch {
+		case slices.ContainsFunc(sa.quicks, func(q *quick) bool { return q.stage != quickDone }):
 			sa.deleteAt = now.Add(time.Second)
-			return
+		case c.cfg.Role == Responder && newest != sa && sa.usedAt.After(newest.usedAt):
+			sa.deleteAt = now.Add(deleteBackstop) // the client's newest is another than ours
+		default:
+			c.deleteSA(now, sa, out)
 		}
-		c.deleteSA(now, sa, out)
 	case due(sa.rekeyAt, now):
 		sa.rekeyAt = time.Time{}
 		if sa == c.newest() && c.run == nil {

@@ -9,7 +9,7 @@ const (
 	resendMax   = 4 * time.Second
 
 	// How long each stage may take.
-	mm2Timeout   = 15500 * time.Millisecond // after five tries and the wait of the last
+	mm2Timeout   = 15500 * time.Millisecond // six tries and the wait of the last
 	mm4Timeout   = 10 * time.Second
 	mm6Timeout   = 10 * time.Second
 	quickTimeout = 15 * time.Second

@@ -45,7 +45,6 @@ type ikeSA struct {
 	stage     stage
 	initiator bool     // we sent MM1
 	run       *attempt // of an initiator's Main Mode
-	group     *int     // members of a responder's Main Mode that branched
 	// base is the SA as it was before the last message in clear was accepted.
 	// Nothing authenticates those, so the first to come may be a forged one:
 	// a different one gets a branch of its own, and the one that the peer's
@@ -59,7 +58,6 @@ type ikeSA struct {
 	suite     suite.Phase1
 	life      time.Duration
 	natt      nattVersion
-	natKind   isakmp.PayloadType
 	nat       NAT
 	encap     bool
 	dpd, frag bool
@@ -83,6 +81,7 @@ type ikeSA struct {
 	born       time.Time
 
 	rekeyAt, expiresAt, deleteAt time.Time
+	usedAt                       time.Time // by the peer
 	quicks                       []*quick
 	seen                         idRing
 	infoRX                       digest256
