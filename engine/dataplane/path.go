@@ -65,10 +65,11 @@ type Counters struct {
 	DropNoSession                          atomic.Uint64 // IP before the network is up, or another session's
 	DropMalformed                          atomic.Uint64 // authenticated, but no L2TP or PPP
 	DropUnknownSPI                         atomic.Uint64
-	DropControlFull                        atomic.Uint64 // the control goroutine was behind
-	LastRx, LastTx                         atomic.Int64  // Unix nanoseconds of the last datagram of any kind; 0: none
-	sequence                               atomic.Uint32 // L2TP Ns of data messages
-	peerSequences                          atomic.Bool   // the LNS numbers its data: so must we (RFC 2661, 5.4)
+	DropControlFull                        atomic.Uint64                  // the control goroutine was behind
+	LastRx, LastTx                         atomic.Int64                   // Unix nanoseconds of the last datagram of any kind; 0: none
+	Moved                                  atomic.Pointer[netip.AddrPort] // an authentic packet came from here, not from Path.Peer
+	sequence                               atomic.Uint32                  // L2TP Ns of data messages
+	peerSequences                          atomic.Bool                    // the LNS numbers its data: so must we (RFC 2661, 5.4)
 }
 
 // Inner UDP (RFC 3193): every L2TP packet inside ESP has this header.
@@ -230,6 +231,9 @@ func (p *Path) Open(now time.Time, batch []*packet.Buffer, control func(l2tp []b
 		}
 		from := b.Peer.Port()
 		if p.Encapsulation != Plain {
+			if p.Encapsulation == UDP && b.Peer != p.Peer {
+				p.Counters.moved(b.Peer)
+			}
 			from = p.unwrapUDP(b)
 		}
 		if b.Len() == 0 {
@@ -339,6 +343,9 @@ func (p *Path) unframe(b *packet.Buffer, from uint16, control func([]byte, uint1
 		clampMSS(b.Bytes(), p.MTU)
 	}
 }
+
+// moved keeps the endpoint, which a NAT may have changed (RFC 3948, 5.1).
+func (c *Counters) moved(to netip.AddrPort) { c.Moved.Store(&to) }
 
 func (p *Path) malformed(b *packet.Buffer) {
 	p.Counters.DropMalformed.Add(1)

@@ -38,7 +38,10 @@ type Config struct {
 	Peer  netip.Addr    // server: the client's address
 	DNS   [2]netip.Addr // server: to hand out
 	NBNS  [2]netip.Addr // server: to hand out
-	IPv6  bool          // IPV6CP
+	// AskNBNS has a client ask for WINS servers. Most gateways have none and say
+	// so, which costs a round trip.
+	AskNBNS bool
+	IPv6    bool // IPV6CP
 
 	EchoInterval time.Duration // silence before an LCP echo; zero: no echoes
 	EchoFailures int           // echoes without an answer; zero: 4

@@ -28,7 +28,7 @@ func unhex(t testing.TB, s string) []byte {
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func clientConfig(seed int64, methods ...AuthMethod) Config {
-	return Config{Rand: rand.New(rand.NewSource(seed)), Auth: methods, User: "alice", Password: secret.Secret("correct horse")}
+	return Config{Rand: rand.New(rand.NewSource(seed)), Auth: methods, User: "alice", Password: secret.Secret("correct horse"), AskNBNS: true}
 }
 
 func serverConfig(seed int64, methods ...AuthMethod) Config {

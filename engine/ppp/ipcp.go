@@ -2,6 +2,7 @@ package ppp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -47,7 +48,8 @@ func (c *ipcp) request(dst []byte) []byte {
 		return dst
 	}
 	for i, kind := range serverOptions {
-		if !c.without[i] {
+		nbns := kind == optionNBNS1 || kind == optionNBNS2
+		if !c.without[i] && (!nbns || c.conn.cfg.AskNBNS) {
 			dst = appendOptionAddr(dst, kind, c.servers[i])
 		}
 	}
@@ -64,10 +66,15 @@ func index(kind uint8) (int, bool) {
 	return 0, false
 }
 
-// offered is what the server hands out for a name server's option.
+// offered is what the server hands out for a name server's option: the first
+// one also as the second, as pppd does, for a Reject would cost a round trip.
 func (c *ipcp) offered(i int) netip.Addr {
 	cfg := &c.conn.cfg
-	return [...]netip.Addr{cfg.DNS[0], cfg.NBNS[0], cfg.DNS[1], cfg.NBNS[1]}[i]
+	a := [...]netip.Addr{cfg.DNS[0], cfg.NBNS[0], cfg.DNS[1], cfg.NBNS[1]}
+	if !a[i].IsValid() {
+		return a[i%2]
+	}
+	return a[i]
 }
 
 func (c *ipcp) judge(_ time.Time, opts []option, _ *Output) verdict {
@@ -155,11 +162,11 @@ func (c *ipcp) up(now time.Time, out *Output) {
 	out.emit(e)
 }
 
-// told leaves out what is no address.
+// told leaves out what is no address, and repetitions.
 func told(servers []netip.Addr) []netip.Addr {
 	var out []netip.Addr
 	for _, a := range servers {
-		if a.IsValid() && !a.IsUnspecified() {
+		if a.IsValid() && !a.IsUnspecified() && !slices.Contains(out, a) {
 			out = append(out, a)
 		}
 	}

@@ -250,13 +250,13 @@ func TestServerHandsOut(t *testing.T) {
 	s.link("")
 	s.expectHex(protocolIPCP, configureRequest, 1, "03060a630001")
 	s.recvHex(protocolIPCP, configureRequest, 1, "030600000000 810600000000 820600000000 830600000000")
-	s.expectHex(protocolIPCP, configureReject, 1, "820600000000 830600000000")
-	s.recvHex(protocolIPCP, configureRequest, 2, "030600000000 810600000000")
-	s.expectHex(protocolIPCP, configureNak, 2, "03060a63000a 81060a630035")
+	s.expectHex(protocolIPCP, configureReject, 1, "820600000000")
+	s.recvHex(protocolIPCP, configureRequest, 2, "030600000000 810600000000 830600000000")
+	s.expectHex(protocolIPCP, configureNak, 2, "03060a63000a 81060a630035 83060a630035")
 	s.recvHex(protocolIPCP, configureNak, 1, "03060a090909") // a server keeps its address
 	s.expectHex(protocolIPCP, configureRequest, 2, "03060a630001")
-	s.recvHex(protocolIPCP, configureRequest, 3, "03060a63000a 81060a630035")
-	s.expectHex(protocolIPCP, configureAck, 3, "03060a63000a 81060a630035")
+	s.recvHex(protocolIPCP, configureRequest, 3, "03060a63000a 81060a630035 83060a630035")
+	s.expectHex(protocolIPCP, configureAck, 3, "03060a63000a 81060a630035 83060a630035")
 	s.recvHex(protocolIPCP, configureAck, 2, "03060a630001")
 	e := must[NetworkUp](s)
 	if e.Local != addr("10.99.0.1") || e.Peer != addr("10.99.0.10") || len(e.DNS) != 1 {

@@ -1,0 +1,128 @@
+// Package engine runs a connection: it gives the sans-I/O machines of stack
+// their sockets, their clock and their one timer, and moves packets between a
+// device and the gateway by the Path that the machines publish.
+//
+// Goroutines of a Session, each waited for by Wait:
+//
+//	control      owns the stack.Conn; the only one that calls its methods
+//	receive      one a socket: classifies, opens, writes IP to the device
+//	transmit     reads the device, seals, writes to the socket
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/stack"
+)
+
+// Network opens the sockets of a connection.
+type Network interface {
+	// Open gives a socket that is connected to remote, and its own address. A
+	// local port of 0 is the system's choice. For stack.ProtoESP ports mean
+	// nothing.
+	Open(via stack.Via, localPort uint16, remote netip.AddrPort) (s dataplane.Socket, local netip.AddrPort, err error)
+}
+
+// Config is what Connect needs.
+type Config struct {
+	// Gateway is the address to connect to; the ports are 500, 4500 and 1701
+	// where they are zero.
+	Gateway  netip.Addr
+	IKEPort  uint16
+	NATTPort uint16
+	L2TPPort uint16
+
+	// StandardPorts sends from 500 and 4500 (or 1701) instead of fresh ports.
+	StandardPorts bool
+	// InnerPort is our UDP port inside the SA; 0 is a fresh one, and 1701 at a
+	// second try when the gateway wants nothing else.
+	InnerPort uint16
+
+	// Stack says what to offer and who we are. Connect fills in its role,
+	// addresses and ports, and crypto/rand where Rand is nil.
+	Stack stack.Config
+
+	Network Network
+	// Device makes the device once the address is known; its error is best a
+	// *failure.Failure. Closing the device undoes all that Device did.
+	Device func(ctx context.Context, n stack.Network) (dataplane.Device, error)
+	// Events, if any, gets everything that happens, from the control goroutine:
+	// it must not block.
+	Events func(now time.Time, e stack.Event)
+}
+
+// Standard ports.
+const (
+	portIKE  = 500
+	portNATT = 4500
+	portL2TP = 1701
+)
+
+// Connect connects and returns once packets flow. Its error is a
+// *failure.Failure, or ctx's. Of a Session that was returned, Wait tells the end.
+func Connect(ctx context.Context, cfg Config) (*Session, error) {
+	if cfg.Stack.Rand == nil {
+		cfg.Stack.Rand = rand.Reader
+	}
+	defaultPort(&cfg.IKEPort, portIKE)
+	defaultPort(&cfg.NATTPort, portNATT)
+	defaultPort(&cfg.L2TPPort, portL2TP)
+	port := cfg.InnerPort
+	if port == 0 {
+		var err error
+		if port, err = freshPort(cfg.Stack.Rand); err != nil {
+			return nil, err
+		}
+	}
+	s, err := connect(ctx, cfg, port)
+	// Some gateways take only 1701 for the client's inner port (RFC 3193 lets
+	// it float): they refuse the identities, or leave SCCRQ unanswered.
+	var f *failure.Failure
+	if cfg.InnerPort == 0 && cfg.Stack.IPsec && errors.As(err, &f) &&
+		(f.Code == failure.IPsecSelectorsRejected || f.Code == failure.L2TPNoAnswer) {
+		return connect(ctx, cfg, portL2TP)
+	}
+	return s, err
+}
+
+func defaultPort(p *uint16, port uint16) {
+	if *p == 0 {
+		*p = port
+	}
+}
+
+// freshPort is a random port of the dynamic range (RFC 6335, 6). A gateway that
+// still holds a dead tunnel would swallow a new one from the same port.
+func freshPort(r io.Reader) (uint16, error) {
+	var b [2]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return 0, fmt.Errorf("engine: no randomness: %w", err)
+	}
+	return 0xc000 | binary.BigEndian.Uint16(b[:]), nil
+}
+
+func connect(ctx context.Context, cfg Config, innerPort uint16) (*Session, error) {
+	s, err := open(cfg, innerPort)
+	if err != nil {
+		return nil, err
+	}
+	s.start()
+	select {
+	case <-s.up:
+		return s, nil
+	case <-s.ended:
+		return nil, s.Wait()
+	case <-ctx.Done():
+		s.Close()
+		return nil, ctx.Err()
+	}
+}

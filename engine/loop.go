@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/packet"
+	"github.com/culvert-vpn/culvert/engine/stack"
+)
+
+// run is the control goroutine: it alone calls the connection's methods.
+func (s *Session) run() {
+	l := &loop{Session: s, timer: time.NewTimer(time.Hour), buf: packet.New(packet.ControlSize)}
+	defer l.timer.Stop()
+	l.call(s.conn.Start)
+	closing := s.closing
+	for !l.down {
+		l.setTimer()
+		select {
+		case m := <-s.control:
+			l.message(m)
+		case <-l.timer.C:
+			l.call(s.conn.Advance)
+		case <-closing:
+			closing = nil
+			l.call(s.conn.Close)
+		}
+	}
+	s.finish(l.failure)
+}
+
+// finish stops the other goroutines and waits for them.
+func (s *Session) finish(f *failure.Failure) {
+	s.cancel()
+	if d := s.device.Load(); d != nil {
+		d.Close()
+	}
+	s.closeLinks()
+	// What Device is still making belongs to nobody else.
+	done := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(done)
+	}()
+	for waiting := true; waiting; {
+		select {
+		case m := <-s.control:
+			if m.device != nil && m.device.device != nil {
+				m.device.device.Close()
+			}
+		case <-done:
+			waiting = false
+		}
+	}
+	if f != nil {
+		s.err = f
+	}
+	close(s.ended)
+}
+
+// loop is the state of the control goroutine.
+type loop struct {
+	*Session
+	timer   *time.Timer
+	out     stack.Output
+	buf     *packet.Buffer
+	down    bool
+	failure *failure.Failure
+	making  bool // Device is at work, or done
+	isUp    bool
+}
+
+// call calls one method of the connection and does what it says.
+func (l *loop) call(f func(time.Time, *stack.Output)) {
+	now := time.Now()
+	l.out.Reset()
+	f(now, &l.out)
+	// The Path first: an answer to what is sent now must find it.
+	l.path.Store(l.conn.Path())
+	for _, d := range l.out.Datagrams {
+		l.send(d)
+	}
+	for _, e := range l.out.Events {
+		l.event(now, e)
+	}
+}
+
+func (l *loop) send(d stack.Datagram) {
+	k := l.links[d.Via]
+	if k == nil && d.Via == stack.ProtoESP {
+		k = l.openESP()
+	}
+	if k == nil || !l.buf.Set(d.Data) {
+		return
+	}
+	_ = k.write.Write([]*packet.Buffer{l.buf}) // repeated by its protocol
+}
+
+// openESP opens the raw socket of a gateway without NAT traversal.
+func (l *loop) openESP() *link {
+	if _, err := l.open(stack.ProtoESP, 0, 0); err != nil {
+		l.fail(failure.Phase2, failure.OSPermission, err)
+		return nil
+	}
+	k := l.links[stack.ProtoESP]
+	l.wg.Go(func() { l.receive(k) })
+	return k
+}
+
+// fail ends the connection for a reason of this machine's.
+func (l *loop) fail(at failure.Stage, code failure.Code, err error) {
+	if l.failure == nil {
+		var f *failure.Failure
+		if !errors.As(err, &f) {
+			f = &failure.Failure{Stage: at, Code: code, Evidence: []string{err.Error()}}
+		}
+		l.failure = f
+	}
+	l.closeOnce.Do(func() { close(l.closing) })
+}
+
+func (l *loop) message(m message) {
+	switch {
+	case m.device != nil:
+		l.deviceMade(m.device)
+	case m.err != nil:
+		l.call(func(now time.Time, out *stack.Output) { l.conn.Unreachable(now, m.err, out) })
+	case m.l2tp:
+		l.call(func(now time.Time, out *stack.Output) { l.conn.HandleL2TP(now, m.data, m.from, out) })
+	default:
+		d := stack.Datagram{Via: m.via, Peer: l.links[m.via].remote, Data: m.data}
+		l.call(func(now time.Time, out *stack.Output) { l.conn.Handle(now, d, out) })
+	}
+}
+
+func (l *loop) setTimer() {
+	wait := time.Hour
+	if d := l.conn.Deadline(); !d.IsZero() {
+		wait = max(0, time.Until(d))
+	}
+	if p := l.conn.Polling(); p > 0 {
+		wait = min(wait, p)
+	}
+	l.timer.Reset(wait)
+}
+
+func (l *loop) event(now time.Time, e stack.Event) {
+	switch e := e.(type) {
+	case stack.NetworkUp:
+		l.tellEvent(now, e)
+		if !l.making {
+			l.making = true
+			l.tellEvent(now, stack.StageStarted{Stage: failure.Routes})
+			l.wg.Go(func() { l.makeDevice(e.Network) })
+		}
+		return
+	case stack.Down:
+		l.down = true
+		if l.failure == nil {
+			l.failure = e.Failure
+		}
+		e.Failure = l.failure
+		l.tellEvent(now, e)
+		return
+	}
+	l.tellEvent(now, e)
+}
+
+func (l *loop) tellEvent(now time.Time, e stack.Event) {
+	if l.cfg.Events != nil {
+		l.cfg.Events(now, e)
+	}
+}
+
+// makeDevice has the device made away from the control goroutine: it may take
+// the system a while.
+func (s *Session) makeDevice(n stack.Network) {
+	d, err := s.cfg.Device(s.ctx, n)
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	s.control <- message{device: &deviceResult{d, err}} // not to be dropped; finish drains
+}
+
+func (l *loop) deviceMade(r *deviceResult) {
+	if r.err != nil {
+		l.fail(failure.Routes, failure.OSTUN, r.err)
+		return
+	}
+	l.device.Store(&deviceBox{r.device})
+	l.wg.Go(func() { l.transmit(r.device) })
+	l.tellEvent(time.Now(), stack.StageDone{Stage: failure.Routes})
+	l.isUp = true
+	close(l.up)
+}
+
+var _ dataplane.Device = (*deviceBox)(nil)

@@ -1,0 +1,273 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/esp"
+	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/packet"
+	"github.com/culvert-vpn/culvert/engine/stack"
+)
+
+// controlQueue is how many control packets may wait: more than any handshake
+// has in flight. When it is full the newest is dropped and counted; every
+// protocol repeats.
+const controlQueue = 256
+
+// Session is a connection at work.
+type Session struct {
+	cfg   Config
+	conn  *stack.Conn // the control goroutine's
+	path  atomic.Pointer[dataplane.Path]
+	links map[stack.Via]*link
+
+	control chan message
+	device  atomic.Pointer[deviceBox]
+	wg      sync.WaitGroup
+
+	ctx       context.Context // of Device: done when the session ends
+	cancel    context.CancelFunc
+	closeOnce sync.Once
+	closing   chan struct{}
+	up        chan struct{} // closed when packets flow
+	ended     chan struct{} // closed when nothing runs any more
+	err       error         // why; set before ended is closed
+}
+
+// deviceBox lets an interface value sit in an atomic.Pointer.
+type deviceBox struct{ dataplane.Device }
+
+// link is one socket and what the control goroutine writes with.
+type link struct {
+	via    stack.Via
+	socket dataplane.Socket
+	remote netip.AddrPort
+	write  *dataplane.Writer
+}
+
+// message is what other goroutines tell the control goroutine.
+type message struct {
+	via    stack.Via
+	data   []byte // a datagram, or with l2tp set what the data plane opened
+	l2tp   bool
+	from   uint16 // inner UDP port
+	err    error  // the socket said so
+	device *deviceResult
+}
+
+type deviceResult struct {
+	device dataplane.Device
+	err    error
+}
+
+// open makes the sockets and the connection.
+func open(cfg Config, innerPort uint16) (*Session, error) {
+	s := &Session{cfg: cfg, links: map[stack.Via]*link{}, control: make(chan message, controlQueue),
+		closing: make(chan struct{}), up: make(chan struct{}), ended: make(chan struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	k := cfg.Stack
+	k.Role, k.InnerPort = stack.Client, innerPort
+	if k.IPsec {
+		k.Remote = netip.AddrPortFrom(cfg.Gateway, cfg.IKEPort)
+		k.IKE.RemoteNATT = netip.AddrPortFrom(cfg.Gateway, cfg.NATTPort)
+		local, err := s.open(stack.Port500, cfg.IKEPort, portIKE)
+		if err == nil {
+			k.Local = local
+			_, err = s.open(stack.Port4500, cfg.NATTPort, portNATT)
+		}
+		if err != nil {
+			s.closeLinks()
+			return nil, unreachable(failure.Phase1, failure.IKEUnreachable, err)
+		}
+	} else {
+		k.Remote = netip.AddrPortFrom(cfg.Gateway, cfg.L2TPPort)
+		local, err := s.open(stack.Port1701, cfg.L2TPPort, portL2TP)
+		if err != nil {
+			return nil, unreachable(failure.Tunnel, failure.L2TPNoAnswer, err)
+		}
+		k.Local = local
+	}
+	s.conn = stack.New(k)
+	return s, nil
+}
+
+func unreachable(at failure.Stage, code failure.Code, err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		code = failure.OSPermission
+	}
+	return &failure.Failure{Stage: at, Code: code, Evidence: []string{err.Error()}}
+}
+
+func (s *Session) open(via stack.Via, remotePort, standard uint16) (netip.AddrPort, error) {
+	var localPort uint16
+	if s.cfg.StandardPorts {
+		localPort = standard
+	}
+	remote := netip.AddrPortFrom(s.cfg.Gateway, remotePort)
+	sock, local, err := s.cfg.Network.Open(via, localPort, remote)
+	if err != nil {
+		return local, err
+	}
+	s.links[via] = &link{via, sock, remote, dataplane.NewWriter(sock, true)}
+	return local, nil
+}
+
+func (s *Session) closeLinks() {
+	for _, l := range s.links {
+		l.socket.Close()
+	}
+}
+
+func (s *Session) start() {
+	for _, l := range s.links {
+		s.wg.Go(func() { s.receive(l) })
+	}
+	go s.run()
+}
+
+// Close ends the session in order, tells the gateway, and waits for it: four
+// seconds at most.
+func (s *Session) Close() {
+	s.closeOnce.Do(func() { close(s.closing) })
+	<-s.ended
+}
+
+// Wait waits for the end and says why it came: a *failure.Failure, or nil after
+// Close.
+func (s *Session) Wait() error {
+	<-s.ended
+	return s.err
+}
+
+// Ended is closed when the session is over.
+func (s *Session) Ended() <-chan struct{} { return s.ended }
+
+// Counters count the session's packets; they may be read at any time.
+func (s *Session) Counters() *dataplane.Counters { return s.conn.Counters() }
+
+// tell gives m to the control goroutine, or drops it when that is behind.
+func (s *Session) tell(m message) {
+	select {
+	case s.control <- m:
+	default:
+		s.conn.Counters().DropControlFull.Add(1)
+	}
+}
+
+// receive reads one socket until it is closed.
+func (s *Session) receive(l *link) {
+	batch := make([]*packet.Buffer, dataplane.BatchSize)
+	for i := range batch {
+		batch[i] = packet.New(packet.ControlSize)
+	}
+	sealed := make([]*packet.Buffer, 0, len(batch))
+	r := dataplane.NewReader(l.socket, len(batch))
+	control := func(msg []byte, from uint16) {
+		s.tell(message{via: l.via, data: append([]byte(nil), msg...), l2tp: true, from: from})
+	}
+	for {
+		n, err := r.Read(batch)
+		if err != nil {
+			if !s.readError(l, err) {
+				return
+			}
+			continue
+		}
+		sealed = sealed[:0]
+		for _, b := range batch[:n] {
+			if s.isData(l, b) {
+				sealed = append(sealed, b)
+			} else if b.Len() > 0 {
+				s.tell(message{via: l.via, data: append([]byte(nil), b.Bytes()...)})
+			}
+		}
+		if len(sealed) == 0 {
+			continue
+		}
+		p := s.path.Load()
+		if p == nil {
+			continue
+		}
+		for _, b := range sealed {
+			b.Peer = l.remote
+		}
+		p.Open(time.Now(), sealed, control)
+		if d := s.device.Load(); d != nil {
+			// A packet that the device does not take is lost like any other.
+			_ = d.Write(sealed)
+		}
+	}
+}
+
+// isData says that a datagram is for the data plane.
+func (s *Session) isData(l *link, b *packet.Buffer) bool {
+	switch l.via {
+	case stack.ProtoESP, stack.Port1701:
+		return true
+	case stack.Port4500:
+		class, _ := esp.Classify(b.Bytes())
+		return class == esp.ClassESP
+	}
+	return false
+}
+
+// readError tells the machines of ICMP errors; it says whether to read on.
+func (s *Session) readError(l *link, err error) bool {
+	select {
+	case <-s.ctx.Done():
+		return false
+	default:
+	}
+	s.tell(message{via: l.via, err: err})
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+}
+
+// transmit reads the device until it is closed.
+func (s *Session) transmit(d dataplane.Device) {
+	batch := packet.NewBatch(dataplane.BatchSize)
+	writers := map[stack.Via]*dataplane.Writer{}
+	for {
+		n, err := d.Read(batch)
+		if err != nil {
+			select {
+			case <-s.ctx.Done():
+			default:
+				s.tell(message{device: &deviceResult{err: err}})
+			}
+			return
+		}
+		p := s.path.Load()
+		if p == nil {
+			continue
+		}
+		// An exhausted sequence seals nothing; the control goroutine rekeys.
+		if p.Seal(time.Now(), batch[:n]) != nil {
+			continue
+		}
+		via := viaOf(p)
+		w := writers[via]
+		if w == nil {
+			w = dataplane.NewWriter(s.links[via].socket, true)
+			writers[via] = w
+		}
+		_ = w.Write(batch[:n]) // UDP: what is not sent is lost, and counted by those who miss it
+	}
+}
+
+func viaOf(p *dataplane.Path) stack.Via {
+	switch p.Encapsulation {
+	case dataplane.ESP:
+		return stack.ProtoESP
+	case dataplane.Plain:
+		return stack.Port1701
+	}
+	return stack.Port4500
+}
