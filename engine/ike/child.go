@@ -15,9 +15,12 @@ const (
 	// useAfter is how long QM3 has to arrive before a rekeyed child is sent
 	// on, unless the peer's ESP shows that it has.
 	useAfter = time.Second
-	// A child that still carries the peer's packets is kept for that long.
-	seenLately  = 3 * time.Second
-	retireLimit = 30 * time.Second
+	// A replaced child that still carries the peer's packets, or that is the
+	// peer's to delete, is kept for that long; longer if the peer made it later
+	// than the one in use, and may think more of it.
+	seenLately     = 3 * time.Second
+	retireLimit    = 30 * time.Second
+	redundantLimit = 2 * time.Minute
 	// Packets that the peer sent before it read our Delete are still received.
 	dyingTime = 2 * time.Second
 )
@@ -27,6 +30,7 @@ type child struct {
 	Child
 	initiator bool // our Quick Mode
 	confirmed bool // QM3 was sent or has arrived: it may be sent on
+	ours      bool // once it is replaced: for this end to delete
 	dying     bool // deleted at the peer already
 	order     int
 	replaces  uint32 // the inbound SPI of what was in use when its Quick Mode began
@@ -100,15 +104,11 @@ func (c *Conn) use(now time.Time, ch *child, out *Output) {
 		}
 		// Whoever made the better one deletes the older ones; of two that
 		// crossed, whoever made the worse one deletes that.
-		ours := c.current.initiator
+		other.ours = c.current.initiator
 		if other.order > c.current.order {
-			ours = other.initiator
+			other.ours = other.initiator
 		}
-		other.retiredAt, other.rekeyAt = now, time.Time{}
-		other.deleteAt = now.Add(retireLimit)
-		if ours {
-			other.deleteAt = now.Add(deleteAfter)
-		}
+		other.retiredAt, other.rekeyAt, other.deleteAt = now, time.Time{}, now.Add(deleteAfter)
 	}
 }
 
@@ -206,19 +206,23 @@ func (c *Conn) advanceChildren(now time.Time, out *Output) {
 }
 
 // retire deletes a child that another has replaced, unless the peer still sends
-// on it. When two rekeys have crossed and a loss made the ends choose
-// differently, the responder follows the initiator.
+// on it. Should it do that for good, because two rekeys have crossed and a loss
+// made the ends choose differently, the responder follows the initiator.
 func (c *Conn) retire(now time.Time, ch *child, out *Output) {
-	if c.current != nil && now.Sub(ch.seen) < seenLately {
-		if c.cfg.Role == Responder && ch.replaces == c.current.replaces {
-			c.current = nil
-			c.use(now, ch, out)
-			return
-		}
-		if now.Sub(ch.retiredAt) < retireLimit {
-			ch.deleteAt = now.Add(deleteAfter)
-			return
-		}
+	seen := now.Sub(ch.seen) < seenLately
+	if seen && c.cfg.Role == Responder && c.current != nil && now.Sub(c.current.seen) >= seenLately {
+		c.current = nil
+		ch.retiredAt = time.Time{}
+		c.use(now, ch, out)
+		return
+	}
+	limit := retireLimit
+	if c.current != nil && ch.order > c.current.order && !ch.ours {
+		limit = redundantLimit
+	}
+	if (seen || !ch.ours) && now.Sub(ch.retiredAt) < limit {
+		ch.deleteAt = now.Add(deleteAfter)
+		return
 	}
 	c.sendDeleteESP(now, c.newest(), []uint32{ch.In}, out)
 	ch.dying, ch.deleteAt = true, now.Add(dyingTime)
