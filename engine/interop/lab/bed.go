@@ -23,12 +23,7 @@ const beds = "/run/culvert-bed"
 
 // bed is a directory and what runs on its behalf; see scripts/lib.sh. A keeper
 // process ends all of it when this program ends, however that happens.
-type bed struct {
-	dir string
-	mu  sync.Mutex // guards started
-	// started counts the programs, for the names of their process files.
-	started int
-}
+type bed struct{ dir string }
 
 // newBed makes a bed that lives until the end of the test.
 func newBed(tb testing.TB) *bed {
@@ -48,7 +43,7 @@ func newBed(tb testing.TB) *bed {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b := &bed{dir: dir}
+	b := &bed{dir}
 	b.keep(tb)
 	b.build(tb, "inside", "./engine/interop/inside")
 	return b
@@ -101,9 +96,11 @@ func (b *bed) waitForInterrupt(tb testing.TB) {
 	signal.Stop(c)
 }
 
-// command is a command that knows the bed.
+// command is a command that knows the bed. It dies with this process: then the
+// keeper stops the bed, and nothing may add to it or hold on to its namespaces.
 func (b *bed) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Env = append(os.Environ(), "BED="+b.dir, "LAB_USER="+User, "LAB_PASSWORD="+Password, "LAB_PSK="+PSK)
 	return cmd
 }
@@ -121,21 +118,6 @@ func (b *bed) script(tb testing.TB, name string, args ...string) string {
 		tb.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out.String())
 	}
 	return strings.TrimSpace(out.String())
-}
-
-// adopt makes a process that a test started one that the keeper ends too.
-func (b *bed) adopt(cmd *exec.Cmd) error {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
-	if err != nil {
-		return err
-	}
-	// Fields from the third on; the 22nd is the time of birth.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	b.mu.Lock()
-	b.started++
-	name := fmt.Sprintf("program-%d", b.started)
-	b.mu.Unlock()
-	return os.WriteFile(filepath.Join(b.dir, "pids", name), fmt.Appendf(nil, "%d %s\n", cmd.Process.Pid, fields[19]), 0o644)
 }
 
 // logs is where each log file of the bed ends now, to tell what comes later.

@@ -50,6 +50,8 @@ end() {
 			while pid "$1" >/dev/null; do sleep 0.02; done
 		fi
 	fi
+	# A guest that ends early leaves processes of its group behind, stopped.
+	read -r p _ 2>/dev/null <"$BED/pids/$1" && kill -KILL -- "-$p" 2>/dev/null || true
 	rm -f "$BED/pids/$1"
 }
 
