@@ -122,8 +122,9 @@ func (s *Stack) setUp() error {
 	cubic := tcpip.CongestionControlOption("cubic")
 	sack := tcpip.TCPSACKEnabled(true)
 	tune := tcpip.TCPModerateReceiveBufferOption(true)
-	// Without RACK: after the loss of many packets at once gVisor's repeats one
-	// or two segments a timeout and comes to a standstill.
+	// Without RACK: over a queue that overflowed and added no delay five of
+	// eight transfers with it fell back to a segment or two a timeout for good,
+	// of those without it none. On a line of 20 to 100 Mbit/s they are alike.
 	recovery := tcpip.TCPRecovery(0)
 	for _, o := range []tcpip.SettableTransportProtocolOption{
 		&cubic, &sack, &tune, &recovery,
