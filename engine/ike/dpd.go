@@ -7,16 +7,17 @@ import (
 	"github.com/culvert-vpn/culvert/engine/isakmp"
 )
 
+// From the specification: a sequence number is all the data (RFC 3706, 5.3).
+const dpdDataLen = 4
+
 // Ours: RFC 3706, 5.4 leaves the times open. A roam between networks takes a
 // few seconds, so the peer is given fifteen.
 const (
-	dpdTries   = 5
-	dpdHinted  = 3 // when something says that the peer has lost its SAs
-	dpdFirst   = time.Second
-	dpdMax     = 5 * time.Second
-	hintPause  = 10 * time.Second // between probes that unauthenticated hints cause
-	dpdWindow  = 64               // how far an acknowledgement may lag
-	dpdDataLen = 4
+	dpdTries  = 5
+	dpdHinted = 3 // when something says that the peer has lost its SAs
+	dpdFirst  = time.Second
+	dpdMax    = 5 * time.Second
+	hintPause = 10 * time.Second // between probes that unauthenticated hints cause
 )
 
 // dpd is the state of dead peer detection (RFC 3706).
@@ -108,26 +109,44 @@ func (c *Conn) advanceDPD(now time.Time, out *Output) {
 	}
 }
 
-// handleDPD takes an authenticated R-U-THERE or its acknowledgement, and says
-// whether it was a fresh one.
-func (c *Conn) handleDPD(now time.Time, sa *ikeSA, n isakmp.Notification, out *Output) (fresh bool) {
+// freshDPD says whether there is a question or an answer among the payloads that
+// cannot have been recorded earlier: the peer is where it came from, now.
+func (c *Conn) freshDPD(sa *ikeSA, payloads []isakmp.Payload) bool {
+	for _, p := range payloads {
+		if p.Type != isakmp.PayloadNotification {
+			continue
+		}
+		n, err := isakmp.ParseNotification(p.Body)
+		if err != nil || len(n.Data) != dpdDataLen {
+			continue
+		}
+		seq := binary.BigEndian.Uint32(n.Data)
+		if n.Type == isakmp.RUThere && (!sa.peerDPDSet || int32(seq-sa.peerDPD) > 0) || n.Type == isakmp.RUThereAck && c.dpd.asked(seq) {
+			return true
+		}
+	}
+	return false
+}
+
+// asked says whether an acknowledgement answers a question that is still open.
+func (d *dpd) asked(seq uint32) bool { return d.tries > 0 && d.seq-seq < uint32(d.tries) }
+
+// handleDPD takes an authenticated R-U-THERE or its acknowledgement.
+func (c *Conn) handleDPD(now time.Time, sa *ikeSA, n isakmp.Notification, out *Output) {
 	if len(n.Data) != dpdDataLen {
-		return false
+		return
 	}
 	seq := binary.BigEndian.Uint32(n.Data)
 	if n.Type == isakmp.RUThereAck {
-		if c.dpd.tries == 0 || c.dpd.seq-seq >= uint32(min(c.dpd.tries, dpdWindow)) {
-			return false
+		if c.dpd.asked(seq) {
+			c.dpd = dpd{seq: c.dpd.seq}
 		}
-		c.dpd = dpd{seq: c.dpd.seq}
-		return true
+		return
 	}
-	fresh = !sa.peerDPDSet || int32(seq-sa.peerDPD) > 0
-	if fresh {
+	if !sa.peerDPDSet || int32(seq-sa.peerDPD) > 0 {
 		sa.peerDPD, sa.peerDPDSet = seq, true
 	}
 	sa.infoReply = c.informational(now, sa, []isakmp.Payload{sa.dpdPayload(isakmp.RUThereAck, seq)}, out)
-	return fresh
 }
 
 // hint answers an unauthenticated notification with a question of our own, but

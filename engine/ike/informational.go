@@ -40,7 +40,7 @@ func (c *Conn) handleInformational(now time.Time, m isakmp.Message, pkt Packet, 
 		out.drop(DropReplay)
 		return
 	}
-	o, ok := sa.openHashed(m, sa.keys.messageIV(sa.iv, m.MessageID), nil)
+	o, ok := sa.openFirst(m)
 	if !ok && q != nil {
 		o, ok = sa.openHashed(m, q.iv, nil)
 	}
@@ -53,9 +53,10 @@ func (c *Conn) handleInformational(now time.Time, m isakmp.Message, pkt Packet, 
 	}
 	c.lastIn, sa.usedAt = now, now
 	sa.infoRX, sa.infoReply = h, nil
-	if c.handlePayloads(now, sa, o.payloads, q, out) {
+	if c.freshDPD(sa, o.payloads) {
 		c.moved(pkt, out)
 	}
+	c.handlePayloads(now, sa, o.payloads, q, out)
 }
 
 // informationalEarly takes an encrypted notification that comes instead of
@@ -119,14 +120,13 @@ func (c *Conn) handleClear(now time.Time, m isakmp.Message, pkt Packet, out *Out
 	c.hint(now, n.Type, out)
 }
 
-// handlePayloads heeds authenticated notifications and Deletes. fresh says that
-// the message proves that the peer is there now. q is the Quick Mode that the
-// message belongs to, if any.
-func (c *Conn) handlePayloads(now time.Time, sa *ikeSA, payloads []isakmp.Payload, q *quick, out *Output) (fresh bool) {
+// handlePayloads heeds authenticated notifications and Deletes. q is the Quick
+// Mode that the message belongs to, if any.
+func (c *Conn) handlePayloads(now time.Time, sa *ikeSA, payloads []isakmp.Payload, q *quick, out *Output) {
 	deleted := false
 	for _, p := range payloads {
 		if c.state == stateClosed {
-			return false
+			return
 		}
 		switch p.Type {
 		case isakmp.PayloadNotification:
@@ -135,8 +135,8 @@ func (c *Conn) handlePayloads(now time.Time, sa *ikeSA, payloads []isakmp.Payloa
 				out.drop(DropMalformed)
 				continue
 			}
-			if sa.stage != stageGone && c.handleNotification(now, sa, n, q, out) {
-				fresh = true
+			if sa.stage != stageGone {
+				c.handleNotification(now, sa, n, q, out)
 			}
 		case isakmp.PayloadDelete:
 			d, err := isakmp.ParseDelete(p.Body)
@@ -151,14 +151,13 @@ func (c *Conn) handlePayloads(now time.Time, sa *ikeSA, payloads []isakmp.Payloa
 	if deleted {
 		c.afterDelete(now, out)
 	}
-	return fresh
 }
 
 // handleNotification heeds an authenticated notification.
-func (c *Conn) handleNotification(now time.Time, sa *ikeSA, n isakmp.Notification, q *quick, out *Output) (fresh bool) {
+func (c *Conn) handleNotification(now time.Time, sa *ikeSA, n isakmp.Notification, q *quick, out *Output) {
 	switch n.Type {
 	case isakmp.RUThere, isakmp.RUThereAck:
-		return c.handleDPD(now, sa, n, out)
+		c.handleDPD(now, sa, n, out)
 	case isakmp.InitialContact:
 		out.emit(InitialContact{})
 	case isakmp.Connected:
@@ -174,7 +173,6 @@ func (c *Conn) handleNotification(now time.Time, sa *ikeSA, n isakmp.Notificatio
 			c.quickRefused(now, sa, n, q, out)
 		}
 	}
-	return false
 }
 
 // quickRefused ends the Quick Mode that an authenticated error is about: the

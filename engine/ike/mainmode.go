@@ -14,7 +14,7 @@ import (
 const (
 	maxHalfOpen   = 6           // Main Modes that the peer began
 	halfOpenYoung = time.Second // one that came this recently is not put out by another
-	maxBranches   = 4           // of one Main Mode
+	maxBranches   = 6           // of one Main Mode: each costs a Diffie-Hellman
 	maxComplaints = 3           // notifications in clear for one Main Mode
 )
 
@@ -67,7 +67,7 @@ func (c *Conn) offer(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet, h d
 		return c.step(now, sa, m, pkt, h, out)
 	}
 	if sa.stage >= stageUp {
-		return false, 0
+		return c.anotherMM5(now, sa, m, out), 0
 	}
 	for base := sa.base; base != nil; base = base.base {
 		if !base.expects(m) {

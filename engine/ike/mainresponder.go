@@ -144,18 +144,50 @@ func (c *Conn) handleMM5(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet,
 	if reason != 0 {
 		return reason
 	}
-	own := isakmp.AddrIdentification(c.cfg.Local.Addr(), 0, 0).Append(nil)
-	payloads := []isakmp.Payload{
-		{Type: isakmp.PayloadID, Body: own},
-		{Type: isakmp.PayloadHash, Body: sa.keys.hashR(sa.gxi, sa.gxr, sa.ckyI[:], sa.ckyR[:], sa.saBody, own)},
-	}
-	msg, next := sa.seal(isakmp.ExchangeIdentityProtection, 0, o.next, payloads)
-	sa.iv, sa.peerID, sa.reply = next, id, sa.split(msg)
+	sa.mm5IV, sa.peerID = sa.iv, id
+	sa.reply, sa.iv = c.mm6(sa, o.next)
 	sa.to, sa.port = pkt.From, pkt.Port
 	sa.encap = sa.port == Port4500
 	sa.stage = stageUp
 	c.initialContact(o.payloads, out)
 	return 0
+}
+
+// mm6 builds the last message of Main Mode; last is its last block.
+func (c *Conn) mm6(sa *ikeSA, iv []byte) (msgs [][]byte, last []byte) {
+	own := isakmp.AddrIdentification(c.cfg.Local.Addr(), 0, 0).Append(nil)
+	payloads := []isakmp.Payload{
+		{Type: isakmp.PayloadID, Body: own},
+		{Type: isakmp.PayloadHash, Body: sa.keys.hashR(sa.gxi, sa.gxr, sa.ckyI[:], sa.ckyR[:], sa.saBody, own)},
+	}
+	msg, last := sa.seal(isakmp.ExchangeIdentityProtection, 0, iv, payloads)
+	return sa.split(msg), last
+}
+
+// anotherMM5 takes an MM5 that differs from the one that established the SA
+// only in what its HASH does not cover: payloads behind it and padding. One of
+// the two was tampered with, and the peer can read only the answer to its own.
+// Which one that is shows in the IV of what it sends next.
+func (c *Conn) anotherMM5(now time.Time, sa *ikeSA, m isakmp.Message, out *Output) bool {
+	if sa.mm5IV == nil || m.Flags&isakmp.FlagEncryption == 0 {
+		return false
+	}
+	before := sa.iv
+	sa.iv = sa.mm5IV
+	_, o, reason := c.authenticate(sa, m, sa.keys.hashI)
+	sa.iv = before
+	if reason != 0 {
+		return false
+	}
+	msgs, last := c.mm6(sa, o.next)
+	if !slices.ContainsFunc(sa.otherIVs, func(iv []byte) bool { return string(iv) == string(last) }) {
+		if len(sa.otherIVs) >= maxBranches {
+			return false
+		}
+		sa.otherIVs = append(sa.otherIVs, last)
+	}
+	c.send(now, sa, msgs, out)
+	return true
 }
 
 // adoptEndpoint makes the place where a Main Mode was completed the peer's.

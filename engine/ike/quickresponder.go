@@ -20,7 +20,7 @@ func (c *Conn) handleQM1(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet,
 	if open >= maxExchanges || len(c.children) >= maxChildren {
 		return DropLimit
 	}
-	o, ok := sa.openHashed(m, sa.keys.messageIV(sa.iv, m.MessageID), nil)
+	o, ok := sa.openFirst(m)
 	if !ok {
 		return DropBadHash
 	}

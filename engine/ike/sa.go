@@ -70,6 +70,8 @@ type ikeSA struct {
 	gxi, gxr []byte
 	keys     *phase1Keys
 	iv       []byte // in Main Mode of its next message, then the last block of phase 1
+	mm5IV    []byte // of MM5, until the peer's next message
+	otherIVs [][]byte
 
 	rx     digest256 // the last message accepted
 	reply  [][]byte  // what answered it
@@ -167,6 +169,22 @@ func (sa *ikeSA) openHashed(m isakmp.Message, iv, nonce []byte) (o opened, ok bo
 	}
 	o.payloads = o.payloads[1:]
 	return o, true
+}
+
+// openFirst is openHashed for the first message of an exchange of the peer's.
+func (sa *ikeSA) openFirst(m isakmp.Message) (o opened, ok bool) {
+	if o, ok = sa.openHashed(m, sa.keys.messageIV(sa.iv, m.MessageID), nil); !ok {
+		for _, iv := range sa.otherIVs {
+			if o, ok = sa.openHashed(m, sa.keys.messageIV(iv, m.MessageID), nil); ok {
+				sa.iv = iv
+				break
+			}
+		}
+	}
+	if ok {
+		sa.mm5IV, sa.otherIVs = nil, nil
+	}
+	return o, ok
 }
 
 // messageID is a fresh one for an exchange under the SA.
