@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/engine"
+	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/stack"
+)
+
+// resolveTimeout is longer than three tries of a resolver.
+const resolveTimeout = 20 * time.Second
+
+// session is what the engine gives for a connection.
+type session interface {
+	Wait() error
+	Close()
+	Ended() <-chan struct{}
+	Counters() *dataplane.Counters
+}
+
+// machine is what a connection does to the system: faked in tests.
+type machine interface {
+	// prepare checks that the network may be changed, and takes away what an
+	// earlier process left.
+	prepare() error
+	lookup(ctx context.Context, host string) ([]netip.Addr, error)
+	connect(ctx context.Context, cfg engine.Config) (session, error)
+	// device makes the interface and its routes; closing it undoes both.
+	device(p *profile.Profile, server netip.Addr, n stack.Network) (dataplane.Device, string, error)
+}
+
+// directRun is one use of up --direct.
+type directRun struct {
+	machine machine
+	profile *profile.Profile
+	secrets *profile.Secrets
+	events  *stream
+
+	started map[failure.Stage]time.Time // of the control goroutine, and before it runs
+	server  netip.Addr                  // the one being tried, then the one that is connected
+
+	mu      sync.Mutex // guards what follows, which other goroutines set
+	network stack.Network
+	name    string // of the interface
+	restore error  // what closing the device said
+}
+
+// connectAny tries the gateways of the profile in their order, each address of
+// each, until one lets us in or says a definite no.
+func (d *directRun) connectAny(ctx context.Context) (session, error) {
+	var first *failure.Failure
+	for _, name := range d.profile.Servers {
+		addrs, err := d.resolve(ctx, name)
+		for _, a := range addrs {
+			var s session
+			if s, err = d.connect(ctx, a); err == nil {
+				return s, nil
+			}
+			if first, err = d.note(first, err, a.String()); err != nil {
+				return nil, err
+			}
+		}
+		if first, err = d.note(first, err, name); err != nil {
+			return nil, err
+		}
+	}
+	return nil, first
+}
+
+// note keeps a failure that another gateway may not have: the first one is the
+// one to report. Any other error comes back.
+func (d *directRun) note(first *failure.Failure, err error, where string) (*failure.Failure, error) {
+	var f *failure.Failure
+	switch {
+	case err == nil:
+		return first, nil
+	case !errors.As(err, &f) || !slices.Contains(tryElsewhere, f.Code):
+		return first, err
+	case first == nil:
+		return f, nil
+	}
+	first.Evidence = append(first.Evidence, fmt.Sprintf("also tried %s: %v", where, f))
+	return first, nil
+}
+
+// tryElsewhere is what the next gateway may do better. A wrong password or key
+// it will not, and trying it twice may lock the account.
+var tryElsewhere = []failure.Code{
+	failure.DNSNotFound, failure.DNSNoAnswer,
+	failure.IKENoAnswer, failure.IKEUnreachable, failure.IKENotIKE, failure.IKEPort4500Blocked,
+	failure.IPsecNoAnswer, failure.L2TPNoAnswer, failure.L2TPRefused, failure.L2TPSessionRefused, failure.L2TPSessionNoAnswer, failure.PPPNoAnswer,
+}
+
+// resolve finds the addresses of a gateway, IPv4 first: many a name has an IPv6
+// address that only a web server listens on.
+func (d *directRun) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
+	d.started = map[failure.Stage]time.Time{}
+	d.stack(time.Now(), stack.StageStarted{Stage: failure.Resolve})
+	var addrs []netip.Addr
+	var err error
+	if a, perr := netip.ParseAddr(name); perr == nil {
+		addrs = []netip.Addr{a}
+	} else {
+		lctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+		addrs, err = d.machine.lookup(lctx, name)
+		cancel()
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err == nil && len(addrs) == 0 {
+		err = &net.DNSError{Err: "no address", Name: name, IsNotFound: true}
+	}
+	if err != nil {
+		code := failure.DNSNoAnswer
+		var dns *net.DNSError
+		if errors.As(err, &dns) && dns.IsNotFound {
+			code = failure.DNSNotFound
+		}
+		return nil, &failure.Failure{Stage: failure.Resolve, Code: code, Evidence: []string{err.Error()}, Err: err}
+	}
+	addrs = slices.Clone(addrs)
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	slices.SortStableFunc(addrs, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
+	addrs = slices.Compact(addrs)
+	d.stack(time.Now(), stack.StageDone{Stage: failure.Resolve, Detail: []stack.Detail{{Key: "address", Value: addrs[0].String()}}})
+	return addrs, nil
+}
+
+func (d *directRun) connect(ctx context.Context, server netip.Addr) (session, error) {
+	if d.server.IsValid() {
+		d.log("info", "no luck there; trying "+server.String())
+	}
+	d.server = server
+	cfg := engineConfig(d.profile, d.secrets)
+	cfg.Gateway = server
+	cfg.Events = d.stack
+	cfg.Device = func(_ context.Context, n stack.Network) (dataplane.Device, error) {
+		dev, name, err := d.machine.device(d.profile, server, n)
+		if err != nil {
+			return nil, err
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.network, d.name = n, name
+		return &restoring{dev, d}, nil
+	}
+	return d.machine.connect(ctx, cfg)
+}
+
+// restoring keeps what closing the device says: the engine has no use for it.
+type restoring struct {
+	dataplane.Device
+	d *directRun
+}
+
+func (r *restoring) Close() error {
+	err := r.Device.Close()
+	r.d.mu.Lock()
+	defer r.d.mu.Unlock()
+	r.d.restore = errors.Join(r.d.restore, err)
+	return err
+}
+
+func (d *directRun) restoreError() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.restore
+}
+
+// stack turns an event of the engine into one of the stream. It is called by
+// the engine's control goroutine and does not block.
+func (d *directRun) stack(now time.Time, e stack.Event) {
+	switch e := e.(type) {
+	case stack.StageStarted:
+		d.started[e.Stage] = now
+		d.events.offer(now, api.StageEvent{Stage: e.Stage, State: api.Started})
+	case stack.StageDone:
+		out := api.StageEvent{Stage: e.Stage, State: api.Done, Detail: map[string]string{}}
+		if t, ok := d.started[e.Stage]; ok {
+			ms := now.Sub(t).Milliseconds()
+			out.MS = &ms
+		}
+		for _, k := range e.Detail {
+			if k.Value != "" {
+				out.Detail[k.Key] = k.Value
+			}
+		}
+		if e.Stage == failure.Routes {
+			d.mu.Lock()
+			out.Detail["interface"] = d.name
+			d.mu.Unlock()
+		}
+		d.events.offer(now, out)
+	case stack.Waiting:
+		d.events.offer(now, api.StateEvent{State: api.Waiting, SecondsLeft: int(e.Left.Seconds())})
+	}
+}
+
+// connected tells what was agreed on.
+func (d *directRun) connected() {
+	d.mu.Lock()
+	n, name := d.network, d.name
+	d.mu.Unlock()
+	d.state(api.StateEvent{State: api.Connected, Address: n.Local, Peer: n.Peer, DNS: n.DNS, MTU: n.MTU, Suite: n.Suite, Interface: name, Server: d.server.String()})
+	if len(n.DNS) > 0 && d.profile.DNS.Mode == "auto" {
+		d.log("warn", "the gateway offers name servers; setting them is not supported yet, so names are looked up as before")
+	}
+}

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/culvert-vpn/culvert/app/netplan"
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/engine"
+	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/stack"
+	"github.com/culvert-vpn/culvert/platform/route"
+	"github.com/culvert-vpn/culvert/platform/tun"
+	"github.com/culvert-vpn/culvert/platform/udp"
+)
+
+// interfacePrefix is what the names of our interfaces begin with.
+const interfacePrefix = "culvert"
+
+// probeMTU is for a device that is closed again at once.
+const probeMTU = 1400
+
+// system is the machine that this process runs on.
+type system struct{}
+
+func thisMachine() machine { return system{} }
+
+// prepare learns now rather than after the login what is not allowed.
+func (system) prepare() error {
+	if _, err := route.New(); err != nil {
+		return osFailure(failure.OSRoutes, err)
+	}
+	d, err := tun.Open(probeMTU)
+	if err != nil {
+		return osFailure(failure.OSTUN, err)
+	}
+	if err := d.Close(); err != nil {
+		return osFailure(failure.OSTUN, err)
+	}
+	if err := route.CleanUp(interfacePrefix); err != nil {
+		return osFailure(failure.OSRoutes, err)
+	}
+	return nil
+}
+
+func (system) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+func (system) connect(ctx context.Context, cfg engine.Config) (session, error) {
+	cfg.Network = sockets{}
+	s, err := engine.Connect(ctx, cfg)
+	if err != nil {
+		return nil, err // and not a nil *engine.Session in an interface
+	}
+	return s, nil
+}
+
+func (system) device(p *profile.Profile, server netip.Addr, n stack.Network) (dataplane.Device, string, error) {
+	routes, err := route.New()
+	if err != nil {
+		return nil, "", osFailure(failure.OSRoutes, err)
+	}
+	t, err := tun.Open(n.MTU)
+	if err != nil {
+		return nil, "", osFailure(failure.OSTUN, err)
+	}
+	err = routes.Set(netplan.Routes(p, netplan.Connection{Interface: t.Name(), Server: server, Local: n.Local, Peer: n.Peer, MTU: n.MTU}))
+	if err != nil {
+		return nil, "", osFailure(failure.OSRoutes, errors.Join(err, t.Close()))
+	}
+	return &tunnel{dataplane.NewTUN(t), routes}, t.Name(), nil
+}
+
+// tunnel is the device together with its routes.
+type tunnel struct {
+	dataplane.Device
+	routes *route.Manager
+}
+
+// Close takes the routes away while there is an interface to take them from.
+func (t *tunnel) Close() error { return errors.Join(t.routes.Close(), t.Device.Close()) }
+
+// osFailure is a failure of this machine; missing rights go before anything
+// else.
+func osFailure(code failure.Code, err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		code = failure.OSPermission
+	}
+	return &failure.Failure{Stage: failure.Routes, Code: code, Evidence: []string{err.Error()}, Err: err}
+}
+
+// sockets is the engine's network.
+type sockets struct{}
+
+func (sockets) Open(via stack.Via, localPort uint16, remote netip.AddrPort) (dataplane.Socket, netip.AddrPort, error) {
+	var s *udp.Socket
+	var err error
+	if via == stack.ProtoESP {
+		s, err = udp.OpenRawESP(netip.Addr{}, remote.Addr())
+	} else {
+		s, err = udp.Open(netip.AddrPortFrom(netip.Addr{}, localPort), remote, udp.Options{})
+	}
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	return s, s.Local(), nil
+}

@@ -1,0 +1,246 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/diagnosis"
+	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/suite"
+)
+
+// printer shows events.
+type printer interface {
+	print(at time.Time, e api.Event)
+}
+
+// jsonPrinter prints one object a line.
+type jsonPrinter struct{ w io.Writer }
+
+func (p jsonPrinter) print(at time.Time, e api.Event) {
+	_ = api.Encode(p.w, at, e) // whoever read it has gone: the connection stays
+}
+
+// humanPrinter prints one line a stage, and failures in words.
+type humanPrinter struct {
+	out, err io.Writer
+	live     bool // out is a terminal: show the stage in work, too
+	open     bool // a line without its end is on the terminal
+	stage    api.Stage
+	waiting  bool
+}
+
+func newHumanPrinter(s Streams) *humanPrinter {
+	return &humanPrinter{out: s.Out, err: s.Err, live: isTerminal(s.Out)}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// clearLine goes back to the start of the line and empties it (ECMA-48, 8.3.41).
+const clearLine = "\r\x1b[K"
+
+func (p *humanPrinter) print(_ time.Time, e api.Event) {
+	if p.open {
+		fmt.Fprint(p.out, clearLine)
+		p.open = false
+	}
+	switch e := e.(type) {
+	case api.StageEvent:
+		p.stageLine(e)
+	case api.StateEvent:
+		p.stateLine(e)
+	case api.FailureEvent:
+		p.failure(e)
+	case api.LogEvent:
+		fmt.Fprintf(p.out, "  %s\n", clean(e.Message))
+	case api.SummaryEvent:
+		p.summary(e)
+	}
+}
+
+func (p *humanPrinter) stageLine(e api.StageEvent) {
+	p.waiting = false
+	if e.State == api.Started {
+		p.stage = e.Stage
+		if p.live {
+			fmt.Fprintf(p.out, "  … %s", diagnosis.StageName(e.Stage))
+			p.open = true
+		}
+		return
+	}
+	var ms int64
+	if e.MS != nil {
+		ms = *e.MS
+	}
+	line := fmt.Sprintf("  ✓ %-11s%6d ms", diagnosis.StageName(e.Stage), ms)
+	if d := describe(e); d != "" {
+		line += "  " + d
+	}
+	fmt.Fprintln(p.out, line)
+}
+
+// shown is what people see of what was agreed; everything is in the JSON.
+var shown = map[api.Stage][]struct{ key, label string }{
+	failure.Resolve:      {{"address", ""}},
+	failure.Phase1:       {{"suite", ""}, {"nat", "NAT "}},
+	failure.Phase2:       {{"suite", ""}, {"encapsulation", "in "}},
+	failure.Tunnel:       {{"host", ""}, {"vendor", ""}},
+	failure.Link:         {{"mru", "MRU "}},
+	failure.Authenticate: {{"method", ""}, {"message", ""}},
+	failure.Network:      {{"address", ""}, {"dns", "DNS "}},
+	failure.Routes:       {{"interface", ""}},
+}
+
+func describe(e api.StageEvent) string {
+	s := ""
+	for _, k := range shown[e.Stage] {
+		v := e.Detail[k.key]
+		if v == "" || v == "none" {
+			continue
+		}
+		if s != "" {
+			s += ", "
+		}
+		s += k.label + clean(v)
+		if k.key == "suite" && weak(v) {
+			s += " (outdated)"
+		}
+	}
+	return s
+}
+
+// weak says that a suite rests on what is broken or too short today.
+func weak(name string) bool {
+	if s, err := suite.ParsePhase1(name); err == nil {
+		return s.Weak()
+	}
+	s, err := suite.ParsePhase2(name)
+	return err == nil && s.Weak()
+}
+
+func (p *humanPrinter) stateLine(e api.StateEvent) {
+	switch e.State {
+	case api.Connected:
+		fmt.Fprintf(p.out, "\nConnected to %s: address %s", e.Server, e.Address)
+		if e.Interface != "" {
+			fmt.Fprintf(p.out, " on %s", e.Interface)
+		}
+		fmt.Fprintf(p.out, ", %s, packets of up to %d octets.\n", e.Suite, e.MTU)
+	case api.Waiting:
+		if !p.waiting {
+			fmt.Fprintf(p.out, "  … The server takes its time: somebody may have to approve the login on a phone (%d s left).\n", e.SecondsLeft)
+		}
+		p.waiting = true
+	case api.Disconnecting:
+		fmt.Fprintln(p.out, "Disconnecting.")
+	case api.Disconnected:
+		fmt.Fprintln(p.out, "Disconnected.")
+	}
+}
+
+// failure prints what happened, why and what to do, then the code and what was
+// seen.
+func (p *humanPrinter) failure(e api.FailureEvent) {
+	if e.Stage != 0 && e.Stage == p.stage {
+		fmt.Fprintf(p.out, "  ✗ %s\n", diagnosis.StageName(e.Stage))
+	}
+	d := diagnosis.Lookup(e.Code)
+	fmt.Fprintf(p.err, "\n%s.\n%s\n%s\n\n", d.Title, d.Cause, d.Advice)
+	fmt.Fprintf(p.err, "%s", e.Code)
+	if d.Windows != 0 {
+		fmt.Fprintf(p.err, " (in Windows: error %d)", d.Windows)
+	}
+	fmt.Fprintln(p.err)
+	for _, line := range e.Evidence {
+		fmt.Fprintf(p.err, "  %s\n", clean(line))
+	}
+}
+
+// clean takes the control characters out of what a gateway said: they would
+// reach the terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+func (p *humanPrinter) summary(e api.SummaryEvent) {
+	verified := "every octet as it was sent"
+	if !e.Verified {
+		verified = "not as it was sent"
+	}
+	fmt.Fprintf(p.out, "\n%s each way through the tunnel, %s.\n  down %s, up %s, %s; connected after %d ms.\n",
+		octets(e.Bytes), verified, rate(e.DownBitsPerSec), rate(e.UpBitsPerSec), e.Suite, e.SetupMS)
+}
+
+func octets(n uint64) string {
+	if n < 10_000_000 {
+		return fmt.Sprintf("%d kB", n/1000)
+	}
+	return fmt.Sprintf("%d MB", n/1_000_000)
+}
+
+func rate(bits uint64) string {
+	if bits < 1_000_000_000 {
+		return fmt.Sprintf("%d Mbit/s", bits/1_000_000)
+	}
+	return fmt.Sprintf("%.2f Gbit/s", float64(bits)/1e9)
+}
+
+// eventQueue is how many events wait for a slow reader of our output.
+const eventQueue = 256
+
+// stream hands events to a printer in a goroutine of its own, which end stops
+// and waits for: a pipe that nobody reads must not hold up a connection.
+type stream struct {
+	events chan timedEvent
+	done   sync.WaitGroup
+}
+
+type timedEvent struct {
+	at time.Time
+	e  api.Event
+}
+
+func newStream(p printer) *stream {
+	s := &stream{events: make(chan timedEvent, eventQueue)}
+	s.done.Go(func() {
+		for t := range s.events {
+			p.print(t.at, t.e)
+		}
+	})
+	return s
+}
+
+// send waits for room.
+func (s *stream) send(at time.Time, e api.Event) { s.events <- timedEvent{at, e} }
+
+// offer drops the event when there is no room.
+func (s *stream) offer(at time.Time, e api.Event) {
+	select {
+	case s.events <- timedEvent{at, e}:
+	default:
+	}
+}
+
+// end waits until everything is printed.
+func (s *stream) end() {
+	close(s.events)
+	s.done.Wait()
+}

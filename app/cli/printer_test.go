@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/diagnosis"
+	"github.com/culvert-vpn/culvert/engine/failure"
+)
+
+func done(s api.Stage, ms int64, detail map[string]string) api.StageEvent {
+	return api.StageEvent{Stage: s, State: api.Done, MS: &ms, Detail: detail}
+}
+
+var story = []api.Event{
+	api.StateEvent{State: api.Connecting},
+	api.StageEvent{Stage: failure.Resolve, State: api.Started},
+	done(failure.Resolve, 3, map[string]string{"address": "198.51.100.1"}),
+	api.StageEvent{Stage: failure.Phase1, State: api.Started},
+	done(failure.Phase1, 41, map[string]string{"suite": "3des-sha1-modp1024", "nat": "both", "peer_id": "gw"}),
+	done(failure.Phase2, 12, map[string]string{"suite": "aes128gcm16", "encapsulation": "udp", "spi": "1/2"}),
+	done(failure.Tunnel, 7, map[string]string{"host": "gw\x1b[31m"}),
+	api.StageEvent{Stage: failure.Authenticate, State: api.Started},
+	api.StateEvent{State: api.Waiting, SecondsLeft: 88},
+	api.StateEvent{State: api.Waiting, SecondsLeft: 87},
+	done(failure.Authenticate, 12345, map[string]string{"method": "MS-CHAPv2"}),
+	api.StateEvent{State: api.Connected, Address: netip.MustParseAddr("10.99.0.10"), MTU: 1400, Suite: "aes128gcm16", Interface: "culvert0", Server: "198.51.100.1"},
+	api.StatsEvent{RxBytes: 1},
+	api.LogEvent{Level: "warn", Message: "a note"},
+	api.StateEvent{State: api.Disconnecting},
+	api.StateEvent{State: api.Disconnected},
+}
+
+const storyLines = `  ✓ Find server     3 ms  198.51.100.1
+  ✓ Phase 1        41 ms  3des-sha1-modp1024 (outdated), NAT both
+  ✓ Phase 2        12 ms  aes128gcm16, in udp
+  ✓ Tunnel          7 ms  gw [31m
+  … The server takes its time: somebody may have to approve the login on a phone (88 s left).
+  ✓ Log in      12345 ms  MS-CHAPv2
+
+Connected to 198.51.100.1: address 10.99.0.10 on culvert0, aes128gcm16, packets of up to 1400 octets.
+  a note
+Disconnecting.
+Disconnected.
+`
+
+func TestHumanPrinter(t *testing.T) {
+	var out, errs strings.Builder
+	p := newHumanPrinter(Streams{Out: &out, Err: &errs})
+	for _, e := range story {
+		p.print(time.Time{}, e)
+	}
+	if out.String() != storyLines || errs.String() != "" {
+		t.Errorf("printed\n%s%s\nwant\n%s", out.String(), errs.String(), storyLines)
+	}
+
+	// A terminal also shows the stage in work, and ends with the same lines.
+	out.Reset()
+	p = newHumanPrinter(Streams{Out: &out, Err: &errs})
+	p.live = true
+	for _, e := range story {
+		p.print(time.Time{}, e)
+	}
+	if !strings.Contains(out.String(), "  … Phase 1"+clearLine+"  ✓ Phase 1") {
+		t.Errorf("a terminal does not show the stage in work: %q", out.String())
+	}
+	visible := regexp.MustCompile(`[^\n]*`+regexp.QuoteMeta(clearLine)).ReplaceAllString(out.String(), "")
+	if visible != storyLines {
+		t.Errorf("a terminal ends with\n%s\nwant\n%s", visible, storyLines)
+	}
+}
+
+func TestHumanFailure(t *testing.T) {
+	var out, errs strings.Builder
+	p := newHumanPrinter(Streams{Out: &out, Err: &errs})
+	p.print(time.Time{}, api.StageEvent{Stage: failure.Authenticate, State: api.Started})
+	p.print(time.Time{}, diagnosis.Event(&failure.Failure{Stage: failure.Authenticate, Code: failure.PPPBadCredentials, Evidence: []string{"E=691 R=1\x07"}}))
+	if out.String() != "  ✗ Log in\n" {
+		t.Errorf("output %q", out.String())
+	}
+	const want = `
+The user name or password is wrong.
+The server knows this way of logging in, but not this user with this password.
+Enter both again. Some gateways want the domain as well, or user@hub.
+
+ppp.bad-credentials (in Windows: error 691)
+  E=691 R=1 
+`
+	if errs.String() != want {
+		t.Errorf("errors\n%s\nwant\n%s", errs.String(), want)
+	}
+}
+
+func TestHumanSummary(t *testing.T) {
+	var out strings.Builder
+	newHumanPrinter(Streams{Out: &out}).print(time.Time{}, api.SummaryEvent{SetupMS: 150, Bytes: 64 << 20, DownBitsPerSec: 1_234_000_000, UpBitsPerSec: 987_654_321, Suite: "aes128gcm16", Verified: true})
+	const want = "\n67 MB each way through the tunnel, every octet as it was sent.\n  down 1.23 Gbit/s, up 987 Mbit/s, aes128gcm16; connected after 150 ms.\n"
+	if out.String() != want {
+		t.Errorf("summary %q, want %q", out.String(), want)
+	}
+}
