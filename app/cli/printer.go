@@ -34,6 +34,7 @@ type humanPrinter struct {
 	open     bool // a line without its end is on the terminal
 	stage    api.Stage
 	waiting  bool
+	ending   bool // the connection is being ended as asked
 }
 
 func newHumanPrinter(s Streams) *humanPrinter {
@@ -145,9 +146,12 @@ func (p *humanPrinter) stateLine(e api.StateEvent) {
 		}
 		p.waiting = true
 	case api.Disconnecting:
+		p.ending = true
 		fmt.Fprintln(p.out, "Disconnecting.")
 	case api.Disconnected:
-		fmt.Fprintln(p.out, "Disconnected.")
+		if p.ending { // else a failure has said so
+			fmt.Fprintln(p.out, "Disconnected.")
+		}
 	}
 }
 

@@ -79,6 +79,7 @@ func TestHumanFailure(t *testing.T) {
 	p := newHumanPrinter(Streams{Out: &out, Err: &errs})
 	p.print(time.Time{}, api.StageEvent{Stage: failure.Authenticate, State: api.Started})
 	p.print(time.Time{}, diagnosis.Event(&failure.Failure{Stage: failure.Authenticate, Code: failure.PPPBadCredentials, Evidence: []string{"E=691 R=1\x07"}}))
+	p.print(time.Time{}, api.StateEvent{State: api.Disconnected}) // goes without saying
 	if out.String() != "  ✗ Log in\n" {
 		t.Errorf("output %q", out.String())
 	}

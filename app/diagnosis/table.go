@@ -23,8 +23,8 @@ var table = map[api.Code]Entry{
 		"Check the server name, and try another network such as a phone's hotspot.", 809},
 	failure.IKEUnreachable: {
 		"The server cannot be reached",
-		"The network reports that there is no way to the server's address, or that it turns VPN connections away.",
-		"Check that this computer is online and that the server name is right; try another network.", 809},
+		"The network reports that there is no way to the server's address, or that no VPN of this kind runs there.",
+		"Check that this computer is online and that the server name is right; ask whether L2TP/IPsec is switched on there.", 809},
 	failure.IKENotIKE: {
 		"This computer is not a VPN server of this kind",
 		"Something answered at this address, but it does not speak L2TP/IPsec.",
