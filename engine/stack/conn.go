@@ -37,6 +37,9 @@ const (
 	defaultPathMTU                    = 1500
 	// Fits 1,500 octets with every suite, and is what other clients use.
 	defaultMRU = 1400
+	// Room for any L2TP control message and PPP frame with all that goes around
+	// it. A gateway has one such buffer a client.
+	controlSize = 4096
 	// A PPP peer that does not answer our Terminate-Request for so long is not
 	// waited for: L2TP's own end says the same.
 	terminateWait = 500 * time.Millisecond
@@ -110,7 +113,7 @@ func New(cfg Config) *Conn {
 	if cfg.Role == Client && cfg.InnerPort != 0 {
 		c.innerPort = cfg.InnerPort
 	}
-	c.one[0] = packet.New(packet.ControlSize)
+	c.one[0] = packet.New(controlSize)
 	if cfg.IPsec {
 		k := cfg.IKE
 		k.Rand, k.Local, k.Remote, k.InnerPort = cfg.Rand, cfg.Local, cfg.Remote, c.innerPort

@@ -55,7 +55,7 @@ func (c *Conn) fromIKE(now time.Time, out *Output) {
 
 // follow sends to where IKE knows the peer to be.
 func (c *Conn) follow(out *Output) {
-	if to := c.ike.Peer(); to != c.peer && c.phase != ended {
+	if to := c.ike.Peer(); to.IsValid() && to != c.peer && c.phase != ended {
 		c.peer = to
 		if c.path != nil {
 			c.publish(out)
@@ -202,9 +202,7 @@ func (c *Conn) fromL2TP(now time.Time, out *Output) {
 				c.done(failure.Link, out, Detail{"id", fmt.Sprintf("%d/%d", e.LocalSession, e.PeerSession)})
 			}
 			c.publish(out)
-			c.ppp = ppp.New(c.pppConfig())
-			c.ppp.Start(now, &c.scratchPPP)
-			c.fromPPP(now, out)
+			c.startLink(now, out)
 		case l2tp.SessionDown:
 			c.dropSession(out)
 			c.stage = failure.Session
@@ -232,11 +230,20 @@ func (c *Conn) tunnelDown(now time.Time, err error, out *Output) {
 	c.fail(now, c.fromL2TPError(err), out)
 }
 
-func (c *Conn) pppConfig() ppp.Config {
+// startLink brings up PPP.
+func (c *Conn) startLink(now time.Time, out *Output) {
 	k := c.cfg.PPP
 	k.Rand, k.Server = c.cfg.Rand, c.cfg.Role == Gateway
 	k.MRU = uint16(c.mtu())
-	return k
+	if k.Server && c.cfg.Assign != nil {
+		if k.Peer = c.cfg.Assign(); !k.Peer.IsValid() {
+			c.fail(now, &failure.Failure{Stage: failure.Network, Code: failure.PPPNoAddress, Evidence: []string{"no address left for a client"}}, out)
+			return
+		}
+	}
+	c.ppp = ppp.New(k)
+	c.ppp.Start(now, &c.scratchPPP)
+	c.fromPPP(now, out)
 }
 
 // mtu is what fits the path with all the headers, and both ends' MRU.

@@ -275,3 +275,33 @@ func DefaultPhase2() []Phase2 {
 		"aes192-sha1", "3des-sha1", "aes256-md5", "aes128-md5", "3des-md5",
 	)
 }
+
+// AllPhase1 is what a gateway takes when nothing is said: every suite but those
+// with DES or MODP 768.
+func AllPhase1() []Phase1 {
+	var out []Phase1
+	for _, g := range groupNames {
+		for _, h := range hashNames {
+			for _, c := range cipherNames {
+				if c.c != DES && c.c != AESGCM16 && g.g != MODP768 {
+					out = append(out, Phase1{c.c, c.bits, h.h, g.g})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// AllPhase2 is what a gateway takes when nothing is said: every suite but those
+// with DES.
+func AllPhase2() []Phase2 {
+	out := MustPhase2("aes128gcm16", "aes192gcm16", "aes256gcm16")
+	for _, h := range hashNames {
+		for _, c := range cipherNames {
+			if c.c != DES && c.c != AESGCM16 {
+				out = append(out, Phase2{Cipher: c.c, KeyBits: c.bits, Hash: h.h})
+			}
+		}
+	}
+	return out
+}

@@ -32,12 +32,12 @@ func TestBadNames(t *testing.T) {
 }
 
 func TestDefaultsLeaveTheBrokenOut(t *testing.T) {
-	for _, s := range DefaultPhase1() {
+	for _, s := range append(DefaultPhase1(), AllPhase1()...) {
 		if s.Cipher == DES || s.Group == MODP768 {
 			t.Errorf("the default phase 1 list offers %v: only a profile may name it", s)
 		}
 	}
-	for _, s := range DefaultPhase2() {
+	for _, s := range append(DefaultPhase2(), AllPhase2()...) {
 		if s.Cipher == DES {
 			t.Errorf("the default phase 2 list offers %v: only a profile may name it", s)
 		}

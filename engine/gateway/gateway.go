@@ -1,0 +1,266 @@
+// Package gateway is the responder side of Culvert as a program: IKE responder,
+// LNS and PPP authenticator for many clients at once, over a userspace TCP/IP
+// stack, with a small HTTP service inside. It needs no privilege but for ports
+// below 1024 and raw ESP.
+//
+//	sockets --receive--> ESP, by SPI ----------> Path.Open --IP--> netstack
+//	               |                                                  |
+//	               +--> IKE by cookie, L2TP by client                 | by inner address
+//	                        v                                         v
+//	                  control goroutine: a stack.Conn a client     transmit: Path.Seal --> sockets
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/netstack"
+	"github.com/culvert-vpn/culvert/engine/ppp"
+	"github.com/culvert-vpn/culvert/engine/secret"
+	"github.com/culvert-vpn/culvert/engine/stack"
+	"github.com/culvert-vpn/culvert/engine/suite"
+)
+
+// Network opens the gateway's sockets.
+type Network interface {
+	// Listen gives a socket that is open to all, and its address. Port 0 is the
+	// system's choice. For stack.ProtoESP the port means nothing.
+	Listen(via stack.Via, local netip.AddrPort) (dataplane.Socket, netip.AddrPort, error)
+}
+
+// Config is what a gateway is to be.
+type Config struct {
+	// Listen is the outer address: a real one, for the gateway's identity and
+	// NAT detection are made of it. AnyPort lets the system choose the ports.
+	Listen  netip.Addr
+	AnyPort bool
+	// Plain also serves L2TP without IPsec on UDP 1701, ESP also raw ESP.
+	Plain, ESP bool
+
+	PSK          secret.Secret
+	Phase1       []suite.Phase1 // nil: all but DES and MODP 768
+	Phase2       []suite.Phase2
+	PFS          suite.Group
+	Phase1Life   time.Duration // zero: 8 h
+	Phase2Life   time.Duration // zero: 1 h
+	DPDInterval  time.Duration // zero: 30 s
+	TunnelSecret secret.Secret // nil: no tunnel authentication
+
+	Users map[string]secret.Secret
+	Auth  []ppp.AuthMethod // nil: MS-CHAPv2, CHAP, PAP
+
+	Address netip.Addr   // the gateway's own inner address
+	Pool    netip.Prefix // the clients' inner addresses, without Address
+	DNS     []netip.Addr // at most two; nil: Address
+	MTU     int          // inner; zero: 1400
+	// MaxClients that may be connected; zero: as many as Pool has addresses.
+	MaxClients int
+
+	// HTTP serves /bytes and /digest on port 80 of Address.
+	HTTP bool
+
+	Rand    io.Reader // nil: crypto/rand
+	Network Network
+	// Events, if any, gets what happens to each client, from the control
+	// goroutine: it must not block.
+	Events func(now time.Time, e Event)
+}
+
+// Event is something that happened to a client.
+type Event struct {
+	Client uint64 // counts from 1
+	Peer   netip.AddrPort
+	Event  stack.Event
+}
+
+// Ours.
+const (
+	defaultMTU    = 1400
+	defaultDPD    = 30 * time.Second
+	echoInterval  = 30 * time.Second
+	echoFailures  = 4
+	inboundQueue  = 1024 // control packets of all clients; the newest is dropped beyond it
+	maxHalfOpen   = 128  // clients that have not authenticated
+	halfOpenTime  = 40 * time.Second
+	httpPort      = 80
+	closeDeadline = 5 * time.Second
+)
+
+// ErrConfig is a Config that cannot be; the error that wraps it says why.
+var ErrConfig = errors.New("gateway: impossible configuration")
+
+// Gateway is a gateway at work.
+type Gateway struct {
+	cfg   Config
+	inner *netstack.Stack
+	http  *http.Server
+	links map[stack.Via]*link
+
+	control chan message
+	table   atomic.Pointer[table]
+	wg      sync.WaitGroup
+	closing chan struct{}
+	once    sync.Once
+	ended   chan struct{}
+	stopped atomic.Bool
+
+	// Dropped counts what belonged to no client, or came while the control
+	// goroutine was behind.
+	Dropped atomic.Uint64
+}
+
+type link struct {
+	via    stack.Via
+	socket dataplane.Socket
+	local  netip.AddrPort
+	write  *dataplane.Writer // the control goroutine's
+}
+
+// Start opens the sockets and serves until Close.
+func Start(cfg Config) (*Gateway, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	inner, err := netstack.New(netstack.Config{Address: cfg.Address, MTU: cfg.MTU})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: inner network: %w", err)
+	}
+	g := &Gateway{cfg: cfg, inner: inner, links: map[stack.Via]*link{}, control: make(chan message, inboundQueue),
+		closing: make(chan struct{}), ended: make(chan struct{})}
+	g.table.Store(&table{})
+	for via, port := range cfg.ports() {
+		sock, local, err := cfg.Network.Listen(via, netip.AddrPortFrom(cfg.Listen, port))
+		if err != nil {
+			g.closeSockets()
+			return nil, fmt.Errorf("gateway: %v on %v: %w", via, cfg.Listen, err)
+		}
+		g.links[via] = &link{via, sock, local, dataplane.NewWriter(sock, false)}
+	}
+	if cfg.HTTP {
+		if err := g.serveHTTP(); err != nil {
+			g.closeSockets()
+			return nil, err
+		}
+	}
+	for _, l := range g.links {
+		g.wg.Go(func() { g.receive(l) })
+	}
+	g.wg.Go(g.transmit)
+	go g.run()
+	return g, nil
+}
+
+// complete fills in what is zero and checks the rest.
+func (cfg *Config) complete() error {
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Phase1 == nil {
+		cfg.Phase1 = suite.AllPhase1()
+	}
+	if cfg.Phase2 == nil {
+		cfg.Phase2 = suite.AllPhase2()
+	}
+	if cfg.Auth == nil {
+		cfg.Auth = []ppp.AuthMethod{ppp.MSCHAPv2, ppp.CHAPMD5, ppp.PAP}
+	}
+	if cfg.MTU == 0 {
+		cfg.MTU = defaultMTU
+	}
+	if cfg.DPDInterval == 0 {
+		cfg.DPDInterval = defaultDPD
+	}
+	if cfg.DNS == nil {
+		cfg.DNS = []netip.Addr{cfg.Address}
+	}
+	switch {
+	case !cfg.Listen.IsValid() || cfg.Listen.IsUnspecified():
+		return fmt.Errorf("%w: listen needs a real address of this machine", ErrConfig)
+	case len(cfg.PSK) == 0:
+		return fmt.Errorf("%w: no pre-shared key", ErrConfig)
+	case !cfg.Address.Is4() || !cfg.Pool.Addr().Is4() || cfg.Pool.Bits() > 30:
+		return fmt.Errorf("%w: the inner address and the pool are IPv4, the pool at least a /30", ErrConfig)
+	case len(cfg.DNS) > 2:
+		return fmt.Errorf("%w: at most two DNS servers", ErrConfig)
+	}
+	return nil
+}
+
+// ports are the sockets to open.
+func (cfg *Config) ports() map[stack.Via]uint16 {
+	p := map[stack.Via]uint16{stack.Port500: 500, stack.Port4500: 4500}
+	if cfg.Plain {
+		p[stack.Port1701] = 1701
+	}
+	if cfg.AnyPort {
+		for via := range p {
+			p[via] = 0
+		}
+	}
+	if cfg.ESP {
+		p[stack.ProtoESP] = 0
+	}
+	return p
+}
+
+// Addr is where the gateway listens for via.
+func (g *Gateway) Addr(via stack.Via) netip.AddrPort {
+	if l := g.links[via]; l != nil {
+		return l.local
+	}
+	return netip.AddrPort{}
+}
+
+// Inner is the network behind the gateway, for services in it.
+func (g *Gateway) Inner() *netstack.Stack { return g.inner }
+
+// Clients is the number of clients that IP flows for.
+func (g *Gateway) Clients() int { return len(g.table.Load().byAddr) }
+
+// Close ends all connections in order and then the gateway: after five seconds
+// at most.
+func (g *Gateway) Close() error {
+	g.once.Do(func() { close(g.closing) })
+	<-g.ended
+	return nil
+}
+
+func (g *Gateway) closeSockets() {
+	g.stopped.Store(true)
+	for _, l := range g.links {
+		l.socket.Close()
+	}
+	if g.http != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if g.http.Shutdown(ctx) != nil {
+			g.http.Close()
+		}
+	}
+	g.inner.Close()
+}
+
+// serveHTTP is the service inside.
+func (g *Gateway) serveHTTP() error {
+	l, err := g.inner.ListenTCP(httpPort)
+	if err != nil {
+		return fmt.Errorf("gateway: inner HTTP service: %w", err)
+	}
+	g.http = &http.Server{Handler: service(), ReadHeaderTimeout: 10 * time.Second}
+	g.wg.Go(func() {
+		if err := g.http.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			l.Close()
+		}
+	})
+	return nil
+}

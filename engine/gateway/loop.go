@@ -1,0 +1,335 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/esp"
+	"github.com/culvert-vpn/culvert/engine/ike"
+	"github.com/culvert-vpn/culvert/engine/l2tp"
+	"github.com/culvert-vpn/culvert/engine/packet"
+	"github.com/culvert-vpn/culvert/engine/stack"
+)
+
+// message is what the receiving goroutines tell the control goroutine.
+type message struct {
+	via    stack.Via
+	peer   netip.AddrPort
+	data   []byte
+	client *client // set: data is an L2TP packet that the data plane opened
+	from   uint16  // inner UDP port of that
+}
+
+func (g *Gateway) tell(m message) {
+	select {
+	case g.control <- m:
+	default:
+		g.Dropped.Add(1)
+	}
+}
+
+// loop is the control goroutine's.
+type loop struct {
+	*registry
+	out     stack.Output
+	buf     *packet.Buffer
+	timer   *time.Timer
+	closing <-chan struct{}
+	giveUp  time.Time
+}
+
+// run is the control goroutine: all clients' machines are its own.
+func (g *Gateway) run() {
+	l := &loop{registry: newRegistry(g), buf: packet.New(packet.ControlSize), timer: time.NewTimer(0), closing: g.closing}
+	defer l.timer.Stop()
+	for l.giveUp.IsZero() || len(l.clients) > 0 && time.Now().Before(l.giveUp) {
+		select {
+		case m := <-g.control:
+			l.message(time.Now(), m)
+		case now := <-l.timer.C:
+			l.advance(now)
+		case <-l.closing:
+			l.closing = nil
+			l.giveUp = time.Now().Add(closeDeadline)
+			for c := range l.clients {
+				l.call(c, c.conn.Close)
+			}
+		}
+		l.setTimer()
+	}
+	g.closeSockets()
+	g.wg.Wait()
+	close(g.ended)
+}
+
+func (l *loop) message(now time.Time, m message) {
+	if c := m.client; c != nil {
+		if _, ok := l.clients[c]; ok {
+			l.call(c, func(now time.Time, out *stack.Output) { c.conn.HandleL2TP(now, m.data, m.from, out) })
+		}
+		return
+	}
+	var c *client
+	switch m.via {
+	case stack.Port500, stack.Port4500:
+		c = l.forIKE(now, m)
+	case stack.Port1701:
+		if _, ok := l2tp.IsNewTunnel(m.data); ok {
+			c = l.add(now, m.peer, false)
+		}
+	}
+	if c == nil || !l.giveUp.IsZero() {
+		l.Dropped.Add(1)
+		return
+	}
+	l.call(c, c.conn.Start) // the second time it does nothing
+	d := stack.Datagram{Via: m.via, Peer: m.peer, Data: m.data}
+	l.call(c, func(now time.Time, out *stack.Output) { c.conn.Handle(now, d, out) })
+}
+
+// advance lets every client do what is due.
+func (l *loop) advance(now time.Time) {
+	for c := range l.clients {
+		if !c.known && now.Sub(c.born) > halfOpenTime {
+			l.remove(c)
+			continue
+		}
+		if d := l.due(c); !d.IsZero() && !now.Before(d) || c.conn.Polling() > 0 || c.conn.Counters().Moved.Load() != nil {
+			l.call(c, c.conn.Advance)
+		}
+	}
+}
+
+// due is when a client has something to do, half-open ones at least to go.
+func (l *loop) due(c *client) time.Time {
+	d := c.conn.Deadline()
+	if gone := c.born.Add(halfOpenTime); !c.known && (d.IsZero() || gone.Before(d)) {
+		return gone
+	}
+	return d
+}
+
+// setTimer waits for the next deadline, a second at most: clients that moved
+// are found by then.
+func (l *loop) setTimer() {
+	wait := time.Second
+	for c := range l.clients {
+		if d := l.due(c); !d.IsZero() {
+			wait = min(wait, time.Until(d))
+		}
+		if p := c.conn.Polling(); p > 0 {
+			wait = min(wait, p)
+		}
+	}
+	l.timer.Reset(max(wait, 0))
+}
+
+// call calls one method of a client's connection and does what it says.
+func (l *loop) call(c *client, f func(time.Time, *stack.Output)) {
+	now := time.Now()
+	l.out.Reset()
+	f(now, &l.out)
+	changed := c.path.Swap(c.conn.Path()) != c.conn.Path()
+	down := false
+	for _, e := range l.out.Events {
+		if l.event(c, e) {
+			down = true
+		}
+	}
+	l.index(c)
+	switch {
+	case down:
+		l.remove(c)
+	case changed:
+		l.publish()
+	}
+	for _, d := range l.out.Datagrams {
+		if k := l.links[d.Via]; k != nil && l.buf.Set(d.Data) {
+			l.buf.Peer = d.Peer
+			_ = k.write.Write([]*packet.Buffer{l.buf}) // repeated by its protocol
+		}
+	}
+	if l.cfg.Events != nil {
+		for _, e := range l.out.Events {
+			l.cfg.Events(now, Event{c.id, c.peer, e})
+		}
+	}
+}
+
+// event keeps what the gateway must know of a client; it says whether it was
+// the last one.
+func (l *loop) event(c *client, e stack.Event) (down bool) {
+	switch e := e.(type) {
+	case stack.PeerMoved:
+		c.peer = e.To
+	case stack.NetworkUp:
+		c.up, c.known = true, true
+	case stack.NetworkDown:
+		c.up = false
+	case stack.StageDone:
+		c.known = true // an authenticated phase 1, or a tunnel without IPsec
+	case stack.Trace:
+		if _, ok := e.Event.(ike.InitialContact); ok {
+			l.supersede(c)
+		}
+	case stack.Down:
+		return true
+	}
+	return false
+}
+
+// supersede removes what a client left behind that says it has no other SAs:
+// connections from the same endpoint.
+func (l *loop) supersede(c *client) {
+	for old := range l.clients {
+		if old != c && old.peer == c.peer {
+			l.remove(old)
+		}
+	}
+}
+
+// receive reads one socket until it is closed.
+func (g *Gateway) receive(k *link) {
+	batch := make([]*packet.Buffer, dataplane.BatchSize)
+	for i := range batch {
+		batch[i] = packet.New(packet.ControlSize)
+	}
+	r := dataplane.NewReader(k.socket, len(batch))
+	run := make([]*packet.Buffer, 0, len(batch))
+	for {
+		n, err := r.Read(batch)
+		if err != nil {
+			if g.stopped.Load() {
+				return
+			}
+			continue // an ICMP message about some client
+		}
+		t := g.table.Load()
+		for i := 0; i < n; {
+			c := g.owner(t, k, batch[i])
+			if c == nil {
+				i++
+				continue
+			}
+			run = append(run[:0], batch[i])
+			for i++; i < n && g.owner(t, k, batch[i]) == c; i++ {
+				run = append(run, batch[i])
+			}
+			g.open(k, c, run)
+		}
+	}
+}
+
+// owner is the client whose data a datagram is. What is no data goes to the
+// control goroutine, what is nothing is dropped; both are nobody's.
+func (g *Gateway) owner(t *table, k *link, b *packet.Buffer) *client {
+	data := b.Bytes()
+	if len(data) == 0 {
+		return nil // seen before
+	}
+	switch k.via {
+	case stack.Port1701:
+		if c := t.byPeer[b.Peer]; c != nil {
+			return c
+		}
+	case stack.ProtoESP:
+		if len(data) >= 4 {
+			if c := t.bySPI[binary.BigEndian.Uint32(data)]; c != nil {
+				return c
+			}
+		}
+		g.Dropped.Add(1)
+		b.Drop()
+		return nil
+	case stack.Port4500:
+		switch class, spi := esp.Classify(data); class {
+		case esp.ClassESP:
+			if c := t.bySPI[spi]; c != nil {
+				return c
+			}
+			g.Dropped.Add(1)
+			b.Drop()
+			return nil
+		case esp.ClassKeepalive, esp.ClassInvalid:
+			b.Drop()
+			return nil
+		}
+	}
+	g.tell(message{via: k.via, peer: b.Peer, data: append([]byte(nil), data...)})
+	b.Drop()
+	return nil
+}
+
+// open opens the packets of one client and hands them on.
+func (g *Gateway) open(k *link, c *client, run []*packet.Buffer) {
+	p := c.path.Load()
+	if p == nil {
+		return
+	}
+	p.Open(time.Now(), run, func(msg []byte, from uint16) {
+		g.tell(message{via: k.via, data: append([]byte(nil), msg...), client: c, from: from})
+	})
+	t := g.table.Load()
+	for _, b := range run {
+		// A client may speak for itself only.
+		if ip := b.Bytes(); len(ip) > 0 && (len(ip) < 20 || t.byAddr[netip.AddrFrom4([4]byte(ip[12:16]))] != c) {
+			g.Dropped.Add(1)
+			b.Drop()
+		}
+	}
+	_ = g.inner.Write(run) // what the stack does not take is lost like any other packet
+}
+
+// transmit carries packets from the inner network to the clients.
+func (g *Gateway) transmit() {
+	batch := packet.NewBatch(dataplane.BatchSize)
+	writers := map[stack.Via]*dataplane.Writer{}
+	for via, k := range g.links {
+		writers[via] = dataplane.NewWriter(k.socket, false)
+	}
+	for {
+		n, err := g.inner.Read(batch)
+		if err != nil {
+			return
+		}
+		t := g.table.Load()
+		for i := 0; i < n; {
+			c := destination(t, batch[i])
+			j := i + 1
+			for j < n && destination(t, batch[j]) == c {
+				j++
+			}
+			g.seal(c, batch[i:j], writers)
+			i = j
+		}
+	}
+}
+
+func destination(t *table, b *packet.Buffer) *client {
+	if ip := b.Bytes(); len(ip) >= 20 {
+		return t.byAddr[netip.AddrFrom4([4]byte(ip[16:20]))]
+	}
+	return nil
+}
+
+func (g *Gateway) seal(c *client, run []*packet.Buffer, writers map[stack.Via]*dataplane.Writer) {
+	if c == nil {
+		return
+	}
+	p := c.path.Load()
+	if p == nil || p.Seal(time.Now(), run) != nil {
+		return
+	}
+	via := stack.Port4500
+	switch p.Encapsulation {
+	case dataplane.ESP:
+		via = stack.ProtoESP
+	case dataplane.Plain:
+		via = stack.Port1701
+	}
+	if w := writers[via]; w != nil {
+		_ = w.Write(run)
+	}
+}
