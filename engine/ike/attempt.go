@@ -134,10 +134,14 @@ func (c *Conn) evidenceFrom(now time.Time, m isakmp.Message, n isakmp.Notificati
 	err := &Error{Reason: phase1Reason(n.Type), Notify: n.Type}
 	if c.waitingFor(stageMM2) {
 		// SoftEther refuses with a random initiator cookie and no other.
-		if c.run.rekey || !sameAddr(pkt.From, c.cfg.Remote) {
-			return false
+		if c.run.rekey || !sameAddr(pkt.From, c.cfg.Remote) || n.Type == isakmp.InvalidCookie || n.Type == isakmp.InvalidSPI {
+			return false // those are about an earlier relation
 		}
-		c.blame(now, err, notifyGrace)
+		grace := notifyGrace
+		if err.Reason == Refused {
+			grace = mm2Timeout // no reason to give up earlier
+		}
+		c.blame(now, err, grace)
 		return true
 	}
 	for _, sa := range c.sas {

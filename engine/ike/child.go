@@ -45,14 +45,10 @@ type child struct {
 // newChild makes the keys of a Quick Mode's outcome.
 func (c *Conn) newChild(now time.Time, sa *ikeSA, q *quick, terms phase2Terms, out uint32, gxy []byte) *child {
 	n := keymatLen(terms.suite)
-	encapsulated := sa.encap
-	if !q.initiator {
-		encapsulated = q.port == Port4500
-	}
 	c.order++
 	ch := &child{
 		Child: Child{
-			In: q.in, Out: out, Suite: terms.suite, Encapsulated: encapsulated, Rekey: c.current != nil, Lifetime: terms.life,
+			In: q.in, Out: out, Suite: terms.suite, Encapsulated: c.inUDP(sa, q), Rekey: c.current != nil, Lifetime: terms.life,
 			KeyIn:     keymat(sa.keys, uint8(isakmp.ProtocolESP), q.in, gxy, q.ni, q.nr, n),
 			KeyOut:    keymat(sa.keys, uint8(isakmp.ProtocolESP), out, gxy, q.ni, q.nr, n),
 			LocalPort: q.ids.own.Port, PeerPort: q.ids.peer.Port,
@@ -67,6 +63,15 @@ func (c *Conn) newChild(now time.Time, sa *ikeSA, q *quick, terms phase2Terms, o
 	q.child = ch
 	c.children = append(c.children, ch)
 	return ch
+}
+
+// inUDP says whether the ESP of a Quick Mode's child goes in UDP. The peer of a
+// responder decides by the port it uses.
+func (c *Conn) inUDP(sa *ikeSA, q *quick) bool {
+	if c.cfg.Role == Responder && !q.initiator {
+		return q.port == Port4500
+	}
+	return sa.encap
 }
 
 // child is the one with this inbound SPI.

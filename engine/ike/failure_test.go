@@ -307,3 +307,84 @@ func TestZeroRandomness(t *testing.T) {
 		t.Errorf("a = %s, want Internal", l.a)
 	}
 }
+
+// strongSwan refuses after MM5 under the new keys: that is authenticated, and final.
+func TestRefusedUnderTheNewKeys(t *testing.T) {
+	a, b := pair()
+	l := newLink(t, 1, a, b)
+	l.filter = func(dst *side, p Packet) []Packet {
+		if kindOf(l, dst, p) != 6 {
+			return []Packet{p}
+		}
+		sa := *l.a.conn.sas[0] // the keys of both ends are the same
+		n := isakmp.Notification{DOI: 1, Protocol: isakmp.ProtocolISAKMP, Type: isakmp.InvalidIDInformation}
+		msg, _ := sa.sealHashed(isakmp.ExchangeInformational, 77, sa.keys.messageIV(sa.iv, 77), nil, []isakmp.Payload{{Type: isakmp.PayloadNotification, Body: n.Append(nil)}})
+		p.Data = append(make([]byte, markerLen), msg...)
+		return []Packet{p}
+	}
+	if err := l.failure(200*time.Millisecond, IdentityRejected); !err.Authenticated || err.Notify != isakmp.InvalidIDInformation {
+		t.Errorf("error = %+v, want the peer's authenticated word", err)
+	}
+}
+
+// A responder takes no other protocol than UDP into the SA.
+func TestSelectorsRejected(t *testing.T) {
+	a, b := pair()
+	l := newLink(t, 1, a, b)
+	l.start()
+	if !l.run(time.Second, func() bool { return len(l.b.phase1) == 1 }) {
+		t.Fatal(l.b)
+	}
+	c := l.b.conn
+	for name, tt := range map[string]struct {
+		ids  []isakmp.Identification
+		want bool
+	}{
+		"UDP":        {[]isakmp.Identification{{Type: isakmp.IDIPv4Addr, Protocol: 17, Port: 5, Data: make([]byte, 4)}, {Type: isakmp.IDIPv4Addr, Protocol: 17, Port: 6, Data: make([]byte, 4)}}, true},
+		"anything":   {[]isakmp.Identification{{Type: isakmp.IDIPv4Addr, Data: make([]byte, 4)}, {Type: isakmp.IDIPv4Addr, Data: make([]byte, 4)}}, true},
+		"TCP":        {[]isakmp.Identification{{Type: isakmp.IDIPv4Addr, Protocol: 6, Data: make([]byte, 4)}, {Type: isakmp.IDIPv4Addr, Data: make([]byte, 4)}}, false},
+		"one of two": {[]isakmp.Identification{{Type: isakmp.IDIPv4Addr, Data: make([]byte, 4)}}, false},
+		"none":       {nil, true},
+	} {
+		var payloads []isakmp.Payload
+		for _, id := range tt.ids {
+			payloads = append(payloads, isakmp.Payload{Type: isakmp.PayloadID, Body: id.Append(nil)})
+		}
+		if got := c.acceptIDs(&quick{to: addrA}, readIDs(payloads), payloads); got != tt.want {
+			t.Errorf("%s: acceptIDs = %v, want %v", name, got, tt.want)
+		}
+	}
+	l = newLink(t, 1, a, b)
+	l.filter = func(dst *side, p Packet) []Packet {
+		if dst == l.a && exchange(p) == isakmp.ExchangeQuickMode {
+			l.do(l.b, func(c *Conn, now time.Time, out *Output) {
+				spi := c.children[0].Out
+				offer := isakmp.SA{Proposals: []isakmp.Proposal{{SPI: []byte{byte(spi >> 24), byte(spi >> 16), byte(spi >> 8), byte(spi)}}}}
+				c.refuse(now, c.newest(), offer, isakmp.InvalidIDInformation, out)
+			})
+			return nil
+		}
+		return []Packet{p}
+	}
+	l.failure(time.Second, SelectorsRejected)
+}
+
+func TestNames(t *testing.T) {
+	for _, tt := range []struct{ got, want string }{
+		{Initiator.String(), "initiator"}, {Responder.String(), "responder"}, {Role(0).String(), "no role"},
+		{Port500.String(), "500"}, {Port4500.String(), "4500"},
+		{NAT{}.String(), "none"}, {NAT{Local: true}.String(), "local"}, {NAT{Remote: true}.String(), "remote"}, {NAT{true, true}.String(), "both"},
+		{DropReplay.String(), "replay"}, {DropReason(200).String(), "unknown"}, {PSKMismatch.String(), "pre-shared key mismatch"}, {Reason(200).String(), "reason(200)"},
+		{(&Error{Phase: 1, Reason: NoProposal, Offered: "x y", Notify: isakmp.NoProposalChosen, Detail: "d"}).Error(),
+			"ike: phase 1: no proposal chosen; offered x y; peer sent NO-PROPOSAL-CHOSEN; d"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("String() = %q, want %q", tt.got, tt.want)
+		}
+	}
+	out := Output{Datagrams: make([]Datagram, 3), Events: make([]Event, 2)}
+	out.Reset()
+	if len(out.Datagrams)+len(out.Events) != 0 || cap(out.Datagrams) != 3 {
+		t.Errorf("Reset leaves %+v", out)
+	}
+}

@@ -145,18 +145,32 @@ func TestNATTVersions(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a, b := pair()
 			l := newLink(t, 1, a, b)
-			l.filter = downgrade(l, tt.version)
+			rewrite := downgrade(l, tt.version)
+			seen := map[isakmp.PayloadType]int{}
+			l.filter = func(dst *side, p Packet) []Packet {
+				if m, err := isakmp.Parse(p.Data); err == nil && m.Flags == 0 {
+					for _, p := range m.Payloads {
+						seen[p.Type]++
+					}
+				}
+				return rewrite(dst, p)
+			}
 			l.connect(time.Second)
 			l.sameKeys()
 			if got := l.a.up[l.a.use].Encapsulated; got != tt.encap {
 				t.Errorf("encapsulated = %v, want %v", got, tt.encap)
 			}
-			want := isakmp.PayloadNATDDraft
-			if tt.version == nattRFC {
-				want = isakmp.PayloadNATD
+			want := map[isakmp.PayloadType]int{isakmp.PayloadNATD: 0, isakmp.PayloadNATDDraft: 0}
+			switch {
+			case tt.version == nattRFC:
+				want[isakmp.PayloadNATD] = 4
+			case tt.version != nattNone:
+				want[isakmp.PayloadNATDDraft] = 4
 			}
-			if got, _ := tt.version.natPayloads(); got != want {
-				t.Errorf("NAT-D is payload %d, want %d", got, want)
+			for kind, n := range want {
+				if seen[kind] != n {
+					t.Errorf("%d payloads %v in MM3 and MM4, want %d", seen[kind], kind, n)
+				}
 			}
 		})
 	}

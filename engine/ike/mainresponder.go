@@ -147,7 +147,8 @@ func (c *Conn) handleMM5(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet,
 	sa.mm5IV, sa.peerID = sa.iv, id
 	sa.reply, sa.iv = c.mm6(sa, o.next)
 	sa.to, sa.port = pkt.From, pkt.Port
-	sa.encap = sa.port == Port4500
+	// A gateway may renew the SA on port 500, and ESP still goes in UDP.
+	sa.encap = sa.port == Port4500 || (c.cfg.Role == Initiator && c.port == Port4500)
 	sa.stage = stageUp
 	c.initialContact(o.payloads, out)
 	return 0

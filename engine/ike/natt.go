@@ -109,9 +109,12 @@ func (sa *ikeSA) answeredVendorIDs() []isakmp.Payload {
 	return list
 }
 
+// draft says whether a version uses the numbers of the drafts.
+func (v nattVersion) draft() bool { return v != nattNone && v != nattRFC }
+
 // natPayloads are the payload numbers of a NAT-T version.
 func (v nattVersion) natPayloads() (natD, natOA isakmp.PayloadType) {
-	if v == nattRFC {
+	if !v.draft() {
 		return isakmp.PayloadNATD, isakmp.PayloadNATOA
 	}
 	return isakmp.PayloadNATDDraft, isakmp.PayloadNATOADraft
@@ -119,7 +122,7 @@ func (v nattVersion) natPayloads() (natD, natOA isakmp.PayloadType) {
 
 // encapsulation is the value for transport mode in UDP of a NAT-T version.
 func (v nattVersion) encapsulation() uint16 {
-	if v == nattRFC {
+	if !v.draft() {
 		return isakmp.EncapsulationUDPTransport
 	}
 	return isakmp.EncapsulationUDPTransportDraft

@@ -38,7 +38,7 @@ func (c *Conn) handleQM1(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet,
 	if c.cfg.Role == Initiator {
 		group = 0 // a gateway that rekeys may leave out what the client asks for
 	}
-	terms, spi, answer, ok := choosePhase2(offer, c.cfg.Phase2, group, q.port == Port4500)
+	terms, spi, answer, ok := choosePhase2(offer, c.cfg.Phase2, group, c.inUDP(sa, q))
 	if !ok {
 		c.refuse(now, sa, offer, isakmp.NoProposalChosen, out)
 		return DropNoProposal

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/culvert-vpn/culvert/engine/isakmp"
 	"github.com/culvert-vpn/culvert/engine/suite"
 )
 
@@ -271,5 +272,40 @@ func TestRekeyFails(t *testing.T) {
 	}
 	if !l.run(2*time.Hour, func() bool { return l.b.down != nil }) {
 		t.Errorf("b = %s, want the end once all has expired", l.b)
+	}
+}
+
+// A gateway that renews the ISAKMP SA from port 500 does not change how ESP travels.
+func TestRekeyFromPort500(t *testing.T) {
+	a, b := pair()
+	l := newLink(t, 1, a, b)
+	l.connect(time.Second)
+	l.b.conn.to, l.b.conn.port = addrA, Port500
+	l.rekeyPhase1(l.b)
+	l.run(time.Second, nil)
+	use := l.a.use
+	l.rekeyChild(l.a)
+	if !l.run(5*time.Second, func() bool { return l.a.use != use }) || len(l.a.phase1) != 2 || !l.a.up[l.a.use].Encapsulated || !l.a.phase1[1].Encapsulated {
+		t.Errorf("a = %s, %+v, want the new child in UDP as well", l.a, l.a.phase1)
+	}
+}
+
+// What a gateway says about an earlier relation does not shorten this one's
+// wait, and neither does a notification that means nothing here.
+func TestStrayNotifications(t *testing.T) {
+	for _, kind := range []isakmp.NotifyType{isakmp.InvalidCookie, isakmp.InvalidSPI, isakmp.AddressNotification} {
+		a, b := pair()
+		l := newLink(t, 1, a, b)
+		l.filter = dropAll
+		l.start()
+		n := isakmp.Notification{DOI: 1, Protocol: isakmp.ProtocolISAKMP, Type: kind}
+		m := isakmp.Message{Header: isakmp.Header{Version: isakmp.Version1, Exchange: isakmp.ExchangeInformational, MessageID: 1, Initiator: isakmp.Cookie{1}},
+			Payloads: []isakmp.Payload{{Type: isakmp.PayloadNotification, Body: n.Append(nil)}}}
+		l.do(l.a, func(c *Conn, now time.Time, out *Output) { c.Handle(now, Packet{addrB, Port500, m.Append(nil)}, out) })
+		l.run(5*time.Second, nil)
+		l.filter = nil
+		if !l.run(5*time.Second, l.connected) {
+			t.Errorf("%v: %s", kind, l.a)
+		}
 	}
 }
