@@ -11,10 +11,9 @@ import (
 type batch struct {
 	conn      conn
 	connected bool
-	ipHeader  bool
 }
 
-func newBatch(c conn, opts Options, connected, ipHeader bool) (*batch, error) {
+func newBatch(c conn, opts Options, connected, _ bool) (*batch, error) {
 	if u, ok := c.(interface {
 		SetReadBuffer(int) error
 		SetWriteBuffer(int) error
@@ -23,7 +22,7 @@ func newBatch(c conn, opts Options, connected, ipHeader bool) (*batch, error) {
 		_ = u.SetReadBuffer(opts.Buffer)
 		_ = u.SetWriteBuffer(opts.Buffer)
 	}
-	return &batch{c, connected, ipHeader}, nil
+	return &batch{c, connected}, nil
 }
 
 // ReadBatch waits for datagrams and reads at most len(bufs): each into a
@@ -32,18 +31,18 @@ func newBatch(c conn, opts Options, connected, ipHeader bool) (*batch, error) {
 func (b *batch) ReadBatch(bufs [][]byte, sizes []int, peers []netip.AddrPort) (int, error) {
 	var from netip.AddrPort
 	var err error
-	if u, ok := b.conn.(*net.UDPConn); ok {
-		sizes[0], from, err = u.ReadFromUDPAddrPort(bufs[0])
-	} else {
-		// Unlike ReadFrom, Read leaves the IP header where it is.
-		sizes[0], err = b.conn.Read(bufs[0])
-		from = addrPort(b.conn.RemoteAddr())
+	switch c := b.conn.(type) {
+	case *net.UDPConn:
+		sizes[0], from, err = c.ReadFromUDPAddrPort(bufs[0])
+	case *net.IPConn:
+		// It takes the IPv4 header off by itself.
+		var a *net.IPAddr
+		if sizes[0], a, err = c.ReadFromIP(bufs[0]); err == nil {
+			from = addrPort(a)
+		}
 	}
 	if err != nil {
 		return 0, err
-	}
-	if b.ipHeader {
-		sizes[0] = stripIPv4(bufs[0], sizes[0])
 	}
 	if peers != nil {
 		peers[0] = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
@@ -57,10 +56,19 @@ func (b *batch) WriteBatch(bufs [][]byte, peers []netip.AddrPort) error {
 	var first error
 	for i, p := range bufs {
 		var err error
-		if b.connected {
-			_, err = b.conn.Write(p)
-		} else {
-			_, err = b.conn.(*net.UDPConn).WriteToUDPAddrPort(p, peers[i])
+		switch c := b.conn.(type) {
+		case *net.UDPConn:
+			if b.connected {
+				_, err = c.Write(p)
+			} else {
+				_, err = c.WriteToUDPAddrPort(p, peers[i])
+			}
+		case *net.IPConn:
+			if b.connected {
+				_, err = c.Write(p)
+			} else {
+				_, err = c.WriteToIP(p, ipAddr(peers[i].Addr()))
+			}
 		}
 		if err != nil && first == nil {
 			first = err

@@ -105,3 +105,15 @@ func (b *batch) WriteBatch(bufs [][]byte, peers []netip.AddrPort) error {
 	defer b.writing.Unlock()
 	return b.writer.write(b.raw, bufs, peers)
 }
+
+// stripIPv4 takes the IPv4 header off a packet of n octets, in place.
+func stripIPv4(b []byte, n int) int {
+	if n == 0 {
+		return 0
+	}
+	h := int(b[0]&0xf) * 4
+	if h < 20 || h > n {
+		return 0
+	}
+	return copy(b, b[h:n])
+}

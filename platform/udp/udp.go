@@ -70,27 +70,40 @@ func Open(local, remote netip.AddrPort, opts Options) (*Socket, error) {
 	return newSocket(c, opts, remote.IsValid(), false)
 }
 
-// OpenRawESP opens a raw socket for ESP between two addresses; a zero local
-// address is the system's choice. It takes root or CAP_NET_RAW: without, the
-// error is an os.ErrPermission. ReadBatch gives the ESP packets without the IP
-// header.
+// OpenRawESP opens a raw socket for ESP between two addresses. A zero local
+// address is the system's choice; a zero remote leaves the socket open to all
+// that send to local. It takes root or CAP_NET_RAW: without, the error is an
+// os.ErrPermission. ReadBatch gives the ESP packets without the IP header; the
+// ports of peers are zero.
 func OpenRawESP(local, remote netip.Addr) (*Socket, error) {
 	if !rawESP {
 		return nil, ErrUnsupported
 	}
+	local, remote = local.Unmap(), remote.Unmap()
 	network := "ip4"
-	if remote.Is6() && !remote.Is4In6() {
+	if remote.Is6() || !remote.IsValid() && local.Is6() {
 		network = "ip6"
 	}
-	var from *net.IPAddr
-	if local.IsValid() {
-		from = &net.IPAddr{IP: local.AsSlice(), Zone: local.Zone()}
+	of := fmt.Sprintf("%s:%d", network, protocolESP)
+	var c *net.IPConn
+	var err error
+	if remote.IsValid() {
+		c, err = net.DialIP(of, ipAddr(local), ipAddr(remote))
+	} else {
+		c, err = net.ListenIP(of, ipAddr(local))
 	}
-	c, err := net.DialIP(fmt.Sprintf("%s:%d", network, protocolESP), from, &net.IPAddr{IP: remote.Unmap().AsSlice(), Zone: remote.Zone()})
 	if err != nil {
 		return nil, fmt.Errorf("udp: raw ESP: %w", err)
 	}
-	return newSocket(c, Options{}, true, network == "ip4")
+	return newSocket(c, Options{}, remote.IsValid(), network == "ip4")
+}
+
+// ipAddr is nil for the zero address.
+func ipAddr(a netip.Addr) *net.IPAddr {
+	if !a.IsValid() {
+		return nil
+	}
+	return &net.IPAddr{IP: a.AsSlice(), Zone: a.Zone()}
 }
 
 func newSocket(c conn, opts Options, connected, ipHeader bool) (*Socket, error) {
@@ -140,16 +153,4 @@ func addrPort(a net.Addr) netip.AddrPort {
 		return netip.AddrPortFrom(ip.Unmap().WithZone(a.Zone), 0)
 	}
 	return netip.AddrPort{}
-}
-
-// stripIPv4 takes the IPv4 header off a packet of n octets, in place.
-func stripIPv4(b []byte, n int) int {
-	if n == 0 {
-		return 0
-	}
-	h := int(b[0]&0xf) * 4
-	if h < 20 || h > n {
-		return 0
-	}
-	return copy(b, b[h:n])
 }

@@ -79,6 +79,39 @@ func TestRawESP(t *testing.T) {
 				t.Errorf("packet %d: %d octets (%x...) from %v, want %d from %v", i, len(got[i]), got[i][:4], peers[i], len(want[i]), a)
 			}
 		}
+		testRawListen(t, b, one, want)
+	}
+}
+
+// testRawListen has a socket at addr, open to all, take packets from one and
+// answer.
+func testRawListen(t *testing.T, addr netip.Addr, one *Socket, want [][]byte) {
+	t.Helper()
+	all, err := OpenRawESP(addr, netip.Addr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Close()
+	for _, s := range []*Socket{all, one} {
+		if err := s.conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := one.WriteBatch(want, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, peers := readAll(t, all, len(want))
+	if !bytes.Equal(got[0], want[0]) || peers[0] != one.Local() {
+		t.Errorf("open to all: %d octets from %v, want %d from %v", len(got[0]), peers[0], len(want[0]), one.Local())
+	}
+	if addr == one.Local().Addr() {
+		return // it would answer itself as well
+	}
+	if err := all.WriteBatch(want, []netip.AddrPort{peers[0], peers[0], peers[0], peers[0]}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = readAll(t, one, len(want)); !bytes.Equal(got[3], want[3]) {
+		t.Errorf("the answer has %d octets, want %d", len(got[3]), len(want[3]))
 	}
 }
 
@@ -258,5 +291,25 @@ func BenchmarkWriteBatch(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestStripIPv4(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		in   []byte
+		want string
+	}{
+		{"plain", append(append([]byte{0x45}, make([]byte, 19)...), "esp"...), "esp"},
+		{"options", append(append([]byte{0x46}, make([]byte, 23)...), "esp"...), "esp"},
+		{"header only", append([]byte{0x45}, make([]byte, 19)...), ""},
+		{"short", []byte{0x45, 0}, ""},
+		{"empty", nil, ""},
+		{"length below the smallest", append([]byte{0x44}, make([]byte, 30)...), ""},
+	} {
+		b := bytes.Clone(c.in)
+		if n := stripIPv4(b, len(b)); string(b[:n]) != c.want {
+			t.Errorf("%s: stripIPv4(%x) = %q, want %q", c.name, c.in, b[:n], c.want)
+		}
 	}
 }

@@ -206,23 +206,3 @@ func TestLocalAddr(t *testing.T) {
 		}
 	}
 }
-
-func TestStripIPv4(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		in   []byte
-		want string
-	}{
-		{"plain", append(append([]byte{0x45}, make([]byte, 19)...), "esp"...), "esp"},
-		{"options", append(append([]byte{0x46}, make([]byte, 23)...), "esp"...), "esp"},
-		{"header only", append([]byte{0x45}, make([]byte, 19)...), ""},
-		{"short", []byte{0x45, 0}, ""},
-		{"empty", nil, ""},
-		{"length below the smallest", append([]byte{0x44}, make([]byte, 30)...), ""},
-	} {
-		b := bytes.Clone(c.in)
-		if n := stripIPv4(b, len(b)); string(b[:n]) != c.want {
-			t.Errorf("%s: stripIPv4(%x) = %q, want %q", c.name, c.in, b[:n], c.want)
-		}
-	}
-}
