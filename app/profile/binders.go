@@ -50,7 +50,7 @@ func list[T any](dst *[]T, most int, parse func(string) (T, error)) func(*value)
 		}
 		var out []T
 		for it := v.node.Children(); it.Next(); {
-			item := &value{node: it.Node(), d: v.d, key: v.key}
+			item := &value{node: it.Node(), d: v.d, key: v.key, name: v.name}
 			s, ok := item.text()
 			if !ok {
 				continue
@@ -182,6 +182,19 @@ func secretText(dst *secret.Secret) func(*value) {
 			v.fault("is empty; leave it out if there is none")
 		default:
 			*dst = secret.Secret(s)
+		}
+	}
+}
+
+// secrets is one secret a key, under whatever key the file has.
+func secrets(dst *map[string]secret.Secret) func(*value) {
+	return func(v *value) {
+		var s secret.Secret
+		if secretText(&s)(v); s != nil {
+			if *dst == nil {
+				*dst = map[string]secret.Secret{}
+			}
+			(*dst)[v.name] = s
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // field is a key that a file may hold: assign checks the value and keeps it.
 type field struct {
-	key    string // dotted
+	key    string // dotted; "users.*" is any key of [users]
 	assign func(v *value)
 }
 
@@ -22,6 +22,7 @@ type value struct {
 	node *unstable.Node
 	d    *decoder
 	key  string
+	name string // the last part of the key, as it was meant
 }
 
 // fault reports what is wrong with the value.
@@ -131,13 +132,14 @@ func (d *decoder) keyValue(table []string, e *unstable.Node) {
 		}
 		return
 	}
-	i := slices.IndexFunc(d.fields, func(f field) bool { return f.key == key })
+	wild := dotted(name[:len(name)-1]) + ".*"
+	i := slices.IndexFunc(d.fields, func(f field) bool { return f.key == key || f.key == wild })
 	if i < 0 {
 		d.unknown(keyNode, name)
 		return
 	}
 	d.lines[key] = line
-	d.fields[i].assign(&value{node: val, d: d, key: key})
+	d.fields[i].assign(&value{node: val, d: d, key: key, name: name[len(name)-1]})
 }
 
 // unknown reports a key that is not there, with those beside it that are.
@@ -154,6 +156,9 @@ func (d *decoder) unknown(node *unstable.Node, name []string) {
 			if rest, in = strings.CutPrefix(f.key, dotted(parent)+"."); !in {
 				continue
 			}
+		}
+		if rest == "*" {
+			rest = "any name"
 		}
 		rest, _, nested := strings.Cut(rest, ".")
 		if nested {
@@ -172,6 +177,16 @@ func (d *decoder) unknown(node *unstable.Node, name []string) {
 
 func (d *decoder) isTable(key string) bool {
 	return slices.ContainsFunc(d.fields, func(f field) bool { return strings.HasPrefix(f.key, key+".") })
+}
+
+// badBelow says that a key of the table has a fault.
+func (d *decoder) badBelow(table string) bool {
+	for key := range d.bad {
+		if strings.HasPrefix(key, table+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // missing reports a key that has to be there.

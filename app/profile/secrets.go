@@ -30,8 +30,23 @@ func (s *Secrets) Zero() {
 // others can read is refused with ErrReadable.
 func LoadSecrets(path string, stdin io.Reader) (*Secrets, error) {
 	if path == "-" {
-		return readSecrets(stdin, "stdin")
+		data, err := readAll(stdin, "stdin")
+		if err != nil {
+			return nil, err
+		}
+		defer clear(data)
+		return ParseSecrets("stdin", data)
 	}
+	data, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	return ParseSecrets(path, data)
+}
+
+// readPrivate reads a file that only its owner can read.
+func readPrivate(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("secrets: %w", err)
@@ -44,16 +59,7 @@ func LoadSecrets(path string, stdin io.Reader) (*Secrets, error) {
 	if err := checkPrivate(path, info); err != nil {
 		return nil, err
 	}
-	return readSecrets(f, path)
-}
-
-func readSecrets(r io.Reader, name string) (*Secrets, error) {
-	data, err := readAll(r, name)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(data)
-	return ParseSecrets(name, data)
+	return readAll(f, path)
 }
 
 // ParseSecrets reads the text of a secrets file; file is its name in messages.

@@ -1,0 +1,139 @@
+package profile
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/culvert-vpn/culvert/engine/secret"
+	"github.com/culvert-vpn/culvert/engine/suite"
+)
+
+// Gateway is the configuration of the embedded gateway: a file of its own that
+// holds secrets, so only its owner may be able to read it.
+type Gateway struct {
+	Listen netip.Addr // an address of this machine
+	Ports  string     // standard (500, 4500, 1701), any (the system's choice)
+	Plain  bool       // also L2TP without IPsec
+	ESP    bool       // also raw ESP
+
+	PSK            secret.Secret
+	TunnelSecret   secret.Secret
+	Phase1         []IKESuite // empty: all that clients offer by themselves
+	Phase2         []ESPSuite
+	PFS            PFS
+	Phase1Lifetime Duration
+	Phase2Lifetime Duration
+	DPDInterval    Duration
+
+	Auth       []AuthMethod // demanded in this order; empty: all
+	Users      map[string]secret.Secret
+	Address    netip.Addr   // the gateway's own inside
+	Pool       netip.Prefix // the clients' inside
+	DNS        []netip.Addr // empty: Address
+	MTU        int          // octets inside
+	MaxClients int          // 0: as many as Pool has addresses
+	HTTP       bool         // the service inside to measure with
+}
+
+// DefaultGateway is a gateway configuration with every key at its default,
+// without an address to listen on, a key and users.
+func DefaultGateway() *Gateway {
+	return &Gateway{
+		Ports: "standard", Phase1Lifetime: Duration(8 * time.Hour), Phase2Lifetime: Duration(time.Hour), DPDInterval: Duration(30 * time.Second),
+		Address: netip.MustParseAddr("10.99.0.1"), Pool: netip.MustParsePrefix("10.99.0.0/24"), MTU: 1400, HTTP: true,
+	}
+}
+
+// LoadGateway reads and checks the configuration at path. The error of a faulty
+// file is a *Error; a file that others can read is refused with ErrReadable.
+func LoadGateway(path string) (*Gateway, error) {
+	data, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	return ParseGateway(path, data)
+}
+
+// ParseGateway reads the text of a gateway configuration; file is its name in
+// messages. No message repeats a secret.
+func ParseGateway(file string, data []byte) (*Gateway, error) {
+	g := DefaultGateway()
+	d := decode(file, data, g.fields(), true)
+	if !d.broken {
+		g.check(d)
+	}
+	if err := newError(d.faults); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Gateway) fields() []field {
+	return []field{
+		{"listen", parsed(&g.Listen, parseListen)},
+		{"ports", choice(&g.Ports, []string{"standard", "any"})},
+		{"plain", boolean(&g.Plain)},
+		{"esp", boolean(&g.ESP)},
+		{"psk", secretText(&g.PSK)},
+		{"tunnel_secret", secretText(&g.TunnelSecret)},
+		{"phase1", list(&g.Phase1, maxSuites, func(s string) (IKESuite, error) {
+			t, err := suite.ParsePhase1(s)
+			return IKESuite(t), err
+		})},
+		{"phase2", list(&g.Phase2, maxSuites, func(s string) (ESPSuite, error) {
+			t, err := suite.ParsePhase2(s)
+			return ESPSuite(t), err
+		})},
+		{"pfs", parsed(&g.PFS, parsePFS)},
+		{"phase1_lifetime", duration(&g.Phase1Lifetime, time.Minute, 7*24*time.Hour, false)},
+		{"phase2_lifetime", duration(&g.Phase2Lifetime, time.Minute, 24*time.Hour, false)},
+		{"dpd_interval", duration(&g.DPDInterval, time.Second, time.Hour, false)},
+		{"auth", list(&g.Auth, 3, parseAuth)},
+		{"address", parsed(&g.Address, parseInner)},
+		{"pool", parsed(&g.Pool, parsePool)},
+		{"dns", list(&g.DNS, 2, parseInner)},
+		{"mtu", integer(&g.MTU, minMRU, maxMRU, false)},
+		{"max_clients", integer(&g.MaxClients, 0, 1<<16, true)},
+		{"http", boolean(&g.HTTP)},
+		{"users.*", secrets(&g.Users)},
+	}
+}
+
+// check looks at what the keys say together.
+func (g *Gateway) check(d *decoder) {
+	if !g.Listen.IsValid() {
+		d.missing("listen", "must be an address of this machine, such as \"198.51.100.1\"")
+	}
+	if g.PSK == nil {
+		d.missing("psk", "must be the key that clients share with this gateway")
+	}
+	if len(g.Users) == 0 && !d.badBelow("users") {
+		d.missing("users", "must have a line for each user, such as alice = \"password\" below [users]")
+	}
+}
+
+func parseListen(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.IsUnspecified() || a.IsMulticast() {
+		return netip.Addr{}, fmt.Errorf("%q is no address of this machine; allowed: an IPv4 or IPv6 address", s)
+	}
+	return a, nil
+}
+
+func parseInner(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || !a.Is4() || a.IsUnspecified() || a.IsMulticast() {
+		return netip.Addr{}, fmt.Errorf("%q is no address inside; allowed: an IPv4 address such as 10.99.0.1", s)
+	}
+	return a, nil
+}
+
+func parsePool(s string) (netip.Prefix, error) {
+	p, err := parsePrefix(s)
+	if err == nil && (p.Bits() < 8 || p.Bits() > 30) {
+		return netip.Prefix{}, fmt.Errorf("%q has no fitting size; allowed: /8 to /30", s)
+	}
+	return p, err
+}
