@@ -206,6 +206,13 @@ func (c *Conn) adoptEndpoint(sa *ikeSA, out *Output) {
 // established makes an authenticated SA the one for new exchanges.
 func (c *Conn) established(now time.Time, sa *ikeSA, out *Output) {
 	rekey := c.state == stateUp
+	for _, old := range c.sas {
+		if old != sa && old.stage == stageUp && sa.port == Port4500 {
+			// An ephemeral port 4500 is not known here, so nothing can be
+			// detected by it; and what was found on port 500 still holds.
+			sa.nat = old.nat
+		}
+	}
 	c.state, c.lastIn, c.idleAt, c.refused = stateUp, now, time.Time{}, nil
 	if sa.run != nil {
 		c.run, sa.run = nil, nil

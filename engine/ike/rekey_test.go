@@ -199,6 +199,9 @@ func TestRekeyPhase1(t *testing.T) {
 					t.Errorf("%s, seed %d: %d of %d packets lost", name, seed, tr.lost, tr.sent)
 				}
 				last := l.a.phase1[len(l.a.phase1)-1]
+				if last.NAT != l.a.phase1[0].NAT {
+					t.Errorf("%s: NAT %v after the rekey, want %v", name, last.NAT, l.a.phase1[0].NAT)
+				}
 				if !last.Rekey || last.Encapsulated != (encap == EncapAuto) {
 					t.Errorf("%s: Phase1Up = %+v, want a rekey that keeps the encapsulation", name, last)
 				}
