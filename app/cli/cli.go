@@ -46,7 +46,7 @@ type call struct {
 
 // commands is what is built, in the order of the list.
 func commands() []*command {
-	return []*command{upCommand, profilesCommand, versionCommand}
+	return []*command{demoCommand, upCommand, profilesCommand, gatewayCommand, versionCommand}
 }
 
 var versionCommand = &command{

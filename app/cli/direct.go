@@ -201,7 +201,9 @@ func (d *directRun) stack(now time.Time, e stack.Event) {
 		}
 		if e.Stage == failure.Routes {
 			d.mu.Lock()
-			out.Detail["interface"] = d.name
+			if d.name != "" {
+				out.Detail["interface"] = d.name
+			}
 			d.mu.Unlock()
 		}
 		d.events.offer(now, out)

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/culvert-vpn/culvert/app/api"
+)
+
+// The whole of it: engine against gateway, data both ways.
+func TestDemo(t *testing.T) {
+	status, out, errs := run(t, "", "demo", "--bytes", "3000000", "--json")
+	if status != 0 || errs != "" {
+		t.Fatalf("status %d, errors %q\n%s", status, errs, out)
+	}
+	var stages []string
+	var last struct {
+		Type     string
+		Bytes    uint64
+		Down     uint64 `json:"down_bits_per_s"`
+		Up       uint64 `json:"up_bits_per_s"`
+		Suite    string
+		Verified bool
+	}
+	for line := range strings.Lines(out) {
+		if err := json.Unmarshal([]byte(line), &last); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		var e struct{ Type, Stage, State string }
+		if json.Unmarshal([]byte(line), &e); e.Type == "stage" && e.State == string(api.Done) {
+			stages = append(stages, e.Stage)
+		}
+	}
+	if want := strings.Fields("resolve phase1 phase2 tunnel session link authenticate network routes"); !slices.Equal(stages, want) {
+		t.Errorf("stages %v, want %v", stages, want)
+	}
+	if last.Type != "summary" || last.Bytes != 3000000 || last.Down == 0 || last.Up == 0 || last.Suite == "" || !last.Verified {
+		t.Errorf("the last line is %+v, want a summary", last)
+	}
+}
+
+func TestDemoForPeople(t *testing.T) {
+	status, out, errs := run(t, "", "demo", "--bytes", "100000")
+	if status != 0 || errs != "" {
+		t.Fatalf("status %d, errors %q\n%s", status, errs, out)
+	}
+	for _, want := range []string{"✓ Phase 1", "✓ Routes", "Connected to 127.0.0.1: address 10.99.0.", "100 kB each way through the tunnel, every octet as it was sent."} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestDemoInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs strings.Builder
+	if status := Run(ctx, []string{"demo"}, Streams{nil, &out, &errs}); status != 3 || strings.Contains(out.String(), "each way") {
+		t.Errorf("status %d\n%s%s", status, out.String(), errs.String())
+	}
+	if status, _, errs := run(t, "", "demo", "--bytes", "0"); status != 2 || !strings.Contains(errs, "out of range") {
+		t.Errorf("--bytes 0: status %d, errors %q", status, errs)
+	}
+}
+
+// answer is an HTTP transport that knows one answer.
+type answer struct {
+	body    string
+	trailer string
+}
+
+func (a answer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return nil, err
+		}
+	}
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(iotest.OneByteReader(strings.NewReader(a.body))),
+		Trailer: http.Header{"X-Content-Sha256": {a.trailer}}}, nil
+}
+
+// Data that changed on the way is noticed.
+func TestTransferVerifies(t *testing.T) {
+	const digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" // of "abc" (FIPS 180-4, example)
+	for _, c := range []struct {
+		name string
+		a    answer
+		ok   bool
+	}{
+		{"good", answer{"abc", digest}, true},
+		{"changed", answer{"abd", digest}, false},
+		{"short", answer{"ab", digest}, false},
+		{"no digest", answer{"abc", ""}, false},
+	} {
+		if err := download(t.Context(), &http.Client{Transport: c.a}, 3); (err == nil) != c.ok {
+			t.Errorf("%s: download = %v, want ok %t", c.name, err, c.ok)
+		}
+	}
+	if err := upload(t.Context(), &http.Client{Transport: answer{digest + " 3\n", ""}}, 3); err == nil {
+		t.Error("upload accepts the digest of something else")
+	}
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/culvert-vpn/culvert/app/diagnosis"
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/gateway"
+	"github.com/culvert-vpn/culvert/engine/stack"
+	"github.com/culvert-vpn/culvert/engine/suite"
+	"github.com/culvert-vpn/culvert/platform/udp"
+)
+
+var gatewayCommand = &command{
+	name: "gateway", args: "--config FILE", short: "the embedded gateway, for other clients, until Ctrl+C",
+	long: "FILE is TOML with listen, psk and a table users (alice = \"password\"), and must not be readable by others.\n" +
+		"Inside, clients get an address of pool and reach the gateway's address, which serves HTTP to measure with:\n" +
+		"GET /bytes?n=N and POST /digest. It leads nowhere else. Ports 500 and 4500 may take root;\n" +
+		"ports = \"any\" does not. esp = true also serves raw ESP, which does.",
+	run: func(ctx context.Context, c *call) int {
+		var file string
+		f := c.flags()
+		f.StringVar(&file, "config", "", "")
+		if !c.parse(f) {
+			return exitUsage
+		}
+		if file == "" {
+			c.usage("give --config FILE")
+			return exitUsage
+		}
+		return serve(ctx, c, file)
+	},
+}
+
+func serve(ctx context.Context, c *call, file string) int {
+	conf, err := profile.LoadGateway(file)
+	if err != nil {
+		fmt.Fprintln(c.Err, "The gateway's configuration has faults:")
+		for _, f := range faults(err) {
+			fmt.Fprintf(c.Err, "  %s\n", f)
+		}
+		return exitUsage
+	}
+	lines := make(chan string, eventQueue)
+	cfg := gatewayConfig(conf)
+	cfg.Network = sockets{}
+	cfg.Events = func(_ time.Time, e gateway.Event) {
+		if s := clientLine(e); s != "" {
+			select {
+			case lines <- s:
+			default: // whoever reads is too slow; clients go first
+			}
+		}
+	}
+	g, err := gateway.Start(cfg)
+	switch {
+	case errors.Is(err, gateway.ErrConfig):
+		fmt.Fprintf(c.Err, "culvert gateway: %v\n", err)
+		return exitUsage
+	case errors.Is(err, os.ErrPermission):
+		fmt.Fprintf(c.Err, "culvert gateway: %v\nPorts below 1024 and raw ESP take root; ports = \"any\" without esp does not.\n", err)
+		return exitInternal
+	case err != nil:
+		fmt.Fprintf(c.Err, "culvert gateway: %v\n", err)
+		return exitInternal
+	}
+	printGateway(c.Out, g, conf)
+	for {
+		select {
+		case s := <-lines:
+			fmt.Fprintln(c.Out, s)
+		case <-ctx.Done():
+			fmt.Fprintln(c.Out, "Closing.")
+			if err := g.Close(); err != nil {
+				fmt.Fprintf(c.Err, "culvert gateway: %v\n", err)
+				return exitInternal
+			}
+			return exitDone
+		}
+	}
+}
+
+func printGateway(w io.Writer, g *gateway.Gateway, conf *profile.Gateway) {
+	fmt.Fprintf(w, "Serving L2TP/IPsec on %v (IKE) and %v (NAT traversal)", g.Addr(stack.Port500), g.Addr(stack.Port4500))
+	if conf.ESP {
+		fmt.Fprint(w, ", raw ESP")
+	}
+	if a := g.Addr(stack.Port1701); a.IsValid() {
+		fmt.Fprintf(w, ", and L2TP without IPsec on %v", a)
+	}
+	fmt.Fprintf(w, ".\nInside: %v, clients from %v, %d users.\n", conf.Address, conf.Pool, len(conf.Users))
+}
+
+func gatewayConfig(conf *profile.Gateway) gateway.Config {
+	cfg := gateway.Config{
+		Listen: conf.Listen, AnyPort: conf.Ports == "any", Plain: conf.Plain, ESP: conf.ESP,
+		PSK: conf.PSK, TunnelSecret: conf.TunnelSecret, PFS: conf.PFS.Group,
+		Phase1Life: conf.Phase1Lifetime.Std(), Phase2Life: conf.Phase2Lifetime.Std(), DPDInterval: conf.DPDInterval.Std(),
+		Users: conf.Users, Address: conf.Address, Pool: conf.Pool, DNS: conf.DNS, MTU: conf.MTU, MaxClients: conf.MaxClients, HTTP: conf.HTTP,
+	}
+	for _, s := range conf.Phase1 {
+		cfg.Phase1 = append(cfg.Phase1, suite.Phase1(s))
+	}
+	for _, s := range conf.Phase2 {
+		cfg.Phase2 = append(cfg.Phase2, suite.Phase2(s))
+	}
+	for _, m := range conf.Auth {
+		cfg.Auth = append(cfg.Auth, authMethods[m])
+	}
+	return cfg
+}
+
+// clientLine is what is worth a line of what happens to a client.
+func clientLine(e gateway.Event) string {
+	who := fmt.Sprintf("client %d at %v: ", e.Client, e.Peer)
+	switch x := e.Event.(type) {
+	case stack.StageDone:
+		if x.Stage == failure.Phase1 {
+			return who + "phase 1 is up"
+		}
+	case stack.NetworkUp:
+		return who + fmt.Sprintf("%s has %v, %s", clean(x.Network.User), x.Network.Peer, x.Network.Suite)
+	case stack.Down:
+		if x.Failure == nil {
+			return who + "gone"
+		}
+		return who + fmt.Sprintf("gone: %s (%s)", diagnosis.Lookup(x.Failure.Code).Title, clean(x.Failure.Error()))
+	}
+	return ""
+}
+
+// Listen opens a socket of the gateway.
+func (sockets) Listen(via stack.Via, local netip.AddrPort) (dataplane.Socket, netip.AddrPort, error) {
+	var s *udp.Socket
+	var err error
+	if via == stack.ProtoESP {
+		s, err = udp.OpenRawESP(local.Addr(), netip.Addr{})
+	} else {
+		s, err = udp.Open(local, netip.AddrPort{}, udp.Options{})
+	}
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	return s, s.Local(), nil
+}

@@ -1,0 +1,282 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+)
+
+// asProgram makes the test binary behave as culvert.
+const asProgram = "CULVERT_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	status := Run(ctx, os.Args[1:], Streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(status)
+}
+
+// world is two networks: the gateway 198.51.100.1 and the client 198.51.100.3,
+// whose default route is the gateway's machine.
+type world struct{ gateway, client string }
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Fatal("this test makes network namespaces and a TUN: run it as root")
+	}
+	w := world{fmt.Sprintf("culvert-g%d", os.Getpid()), fmt.Sprintf("culvert-c%d", os.Getpid())}
+	for _, n := range []string{w.gateway, w.client} {
+		ip(t, "netns add "+n)
+		t.Cleanup(func() { ip(t, "netns del "+n) })
+		ip(t, "-n "+n+" link set lo up")
+	}
+	ip(t, fmt.Sprintf("link add g0 netns %s type veth peer name c0 netns %s", w.gateway, w.client))
+	ip(t, "-n "+w.gateway+" addr add 198.51.100.1/24 dev g0")
+	ip(t, "-n "+w.gateway+" link set g0 up")
+	ip(t, "-n "+w.client+" addr add 198.51.100.3/24 dev c0")
+	ip(t, "-n "+w.client+" link set c0 up")
+	ip(t, "-n "+w.client+" route add default via 198.51.100.1")
+	return w
+}
+
+func ip(t *testing.T, args string) string {
+	t.Helper()
+	out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ip %s: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// routes is what must be the same before and after.
+func (w world) routes(t *testing.T) string {
+	t.Helper()
+	n := "-n " + w.client
+	return ip(t, n+" rule") + ip(t, n+" -4 route show table all") + ip(t, n+" -6 route show table main") + ip(t, n+" -o link show")
+}
+
+// program is culvert at work.
+type program struct {
+	cmd   *exec.Cmd
+	lines *bufio.Scanner
+	seen  []string
+}
+
+func start(t *testing.T, namespace, stdin string, args ...string) *program {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{cmd: exec.Command("ip", append([]string{"netns", "exec", namespace, exe}, args...)...)}
+	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Stdin = strings.NewReader(stdin)
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Stderr = p.cmd.Stdout
+	p.lines = bufio.NewScanner(out)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timeout := time.AfterFunc(40*time.Second, func() { _ = p.cmd.Process.Kill() })
+	t.Cleanup(func() {
+		timeout.Stop()
+		_ = p.cmd.Process.Kill()
+	})
+	return p
+}
+
+// until reads lines up to one that has s.
+func (p *program) until(t *testing.T, s string) string {
+	t.Helper()
+	for p.lines.Scan() {
+		p.seen = append(p.seen, p.lines.Text())
+		if strings.Contains(p.lines.Text(), s) {
+			return p.lines.Text()
+		}
+	}
+	t.Fatalf("no %q in\n%s", s, strings.Join(p.seen, "\n"))
+	return ""
+}
+
+// end waits for the exit status.
+func (p *program) end(t *testing.T) int {
+	t.Helper()
+	for p.lines.Scan() {
+		p.seen = append(p.seen, p.lines.Text())
+	}
+	var exit *exec.ExitError
+	if err := p.cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func (p *program) stop(t *testing.T) int {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	return p.end(t)
+}
+
+const gatewayFile = `listen = "198.51.100.1"
+psk = "lab psk"
+esp = true
+[users]
+"CORP\\alice" = "correct horse"
+`
+
+const (
+	profileText = "servers = [\"198.51.100.1\"]\nuser = \"alice\"\ndomain = \"CORP\"\n"
+	secretsText = "psk = \"lab psk\"\npassword = \"correct horse\"\n"
+)
+
+// get fetches n octets from the service inside the tunnel, from the client's
+// network.
+func (w world) get(t *testing.T, n int) int64 {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, err := netns.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	ns, err := netns.GetFromName(w.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	if err := netns.Set(ns); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.DialTimeout("tcp4", "10.99.0.1:80", 10*time.Second)
+	if err := errors.Join(err, netns.Set(before)); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET /bytes?n=%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", n)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.Copy(io.Discard, resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// up --direct with everything real but the network between: TUN, routes, both
+// programs, both ways of ESP; and all of it gone again.
+func TestSystemUpDirect(t *testing.T) {
+	w := newWorld(t)
+	gw := start(t, w.gateway, "", "gateway", "--config", write(t, "gateway.toml", gatewayFile, 0o600))
+	gw.until(t, "Inside:")
+	before := w.routes(t)
+	for _, c := range []struct{ name, extra, suite, route string }{
+		{"full", "", "aes128gcm16", "0.0.0.0/1 dev culvert0"},
+		{"split over raw ESP", "[ipsec]\nencapsulation = \"esp\"\nphase2 = [\"aes256-sha1\"]\n[routing]\nmode = \"split\"\ninclude = [\"10.0.0.0/8\"]\n", "aes256-sha1", "10.0.0.0/8 dev culvert0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := start(t, w.client, secretsText, "up", "--direct", "--json", "--secrets", "-", write(t, "p.toml", profileText+c.extra, 0o644))
+			var e struct{ Address, Peer, Suite, Interface, Server string }
+			if err := json.Unmarshal([]byte(p.until(t, `"state":"connected"`)), &e); err != nil {
+				t.Fatal(err)
+			}
+			if e.Peer != "10.99.0.1" || e.Suite != c.suite || e.Interface != "culvert0" || e.Server != "198.51.100.1" {
+				t.Errorf("connected: %+v, want suite %s", e, c.suite)
+			}
+			if r := w.routes(t); !strings.Contains(r, c.route) || !strings.Contains(r, "198.51.100.1 dev c0") {
+				t.Errorf("routes while connected:\n%s", r)
+			}
+			if got := w.get(t, 2_000_000); got != 2_000_000 {
+				t.Errorf("%d octets came through the tunnel, want 2000000", got)
+			}
+			if status := p.stop(t); status != 0 {
+				t.Errorf("status %d after SIGTERM, want 0:\n%s", status, strings.Join(p.seen, "\n"))
+			}
+			if after := w.routes(t); after != before {
+				t.Errorf("routes afterwards:\n%s\nwant\n%s", after, before)
+			}
+		})
+	}
+
+	t.Run("refused", func(t *testing.T) {
+		p := start(t, w.client, "psk = \"lab psk\"\npassword = \"wrong\"\n", "up", "--direct", "--secrets", "-", write(t, "p.toml", profileText, 0o644))
+		if status, said := p.end(t), strings.Join(p.seen, "\n"); status != 3 || !strings.Contains(said, "ppp.bad-credentials (in Windows: error 691)") {
+			t.Errorf("status %d, want 3 and the reason:\n%s", status, said)
+		}
+		if after := w.routes(t); after != before {
+			t.Errorf("routes afterwards:\n%s\nwant\n%s", after, before)
+		}
+	})
+
+	t.Run("lost", func(t *testing.T) {
+		p := start(t, w.client, secretsText, "up", "--direct", "--json", "--secrets", "-", write(t, "p.toml", profileText, 0o644))
+		p.until(t, `"state":"connected"`)
+		if status := gw.stop(t); status != 0 {
+			t.Errorf("gateway: status %d, want 0:\n%s", status, strings.Join(gw.seen, "\n"))
+		}
+		if status, said := p.end(t), strings.Join(p.seen, "\n"); status != 5 || !strings.Contains(said, `"type":"failure","stage":"connected","code":"gateway.closed"`) {
+			t.Errorf("status %d, want 5 and the reason:\n%s", status, said)
+		}
+		if after := w.routes(t); after != before {
+			t.Errorf("routes afterwards:\n%s\nwant\n%s", after, before)
+		}
+	})
+	if said := strings.Join(gw.seen, "\n"); !strings.Contains(said, `CORP\alice has 10.99.0.`) {
+		t.Errorf("the gateway did not tell who came:\n%s", said)
+	}
+}
+
+// A process that is killed leaves routes behind; the next one clears them.
+func TestSystemKilled(t *testing.T) {
+	w := newWorld(t)
+	gw := start(t, w.gateway, "", "gateway", "--config", write(t, "gateway.toml", gatewayFile, 0o600))
+	gw.until(t, "Inside:")
+	before := w.routes(t)
+	file := write(t, "p.toml", profileText, 0o644)
+	p := start(t, w.client, secretsText, "up", "--direct", "--json", "--secrets", "-", file)
+	p.until(t, `"state":"connected"`)
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.end(t)
+	if w.routes(t) == before {
+		t.Error("nothing was left behind: this test tests nothing")
+	}
+	p = start(t, w.client, secretsText, "up", "--direct", "--json", "--secrets", "-", file)
+	p.until(t, `"state":"connected"`)
+	if status := p.stop(t); status != 0 {
+		t.Errorf("status %d, want 0", status)
+	}
+	if after := w.routes(t); after != before {
+		t.Errorf("routes afterwards:\n%s\nwant\n%s", after, before)
+	}
+}
