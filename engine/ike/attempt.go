@@ -21,6 +21,8 @@ const (
 	probeFirst = 5 * time.Second
 	probeAgain = 7 * time.Second
 	maxProbes  = 2
+	// After an answer to a probe MM5 gets a few more tries.
+	probeGrace = 3 * time.Second
 )
 
 // attempt is one Main Mode of ours, with all its branches.
@@ -169,7 +171,7 @@ func (c *Conn) probeAnswered(now time.Time, m isakmp.Message) bool {
 	for _, cky := range c.run.probes {
 		if m.Initiator == cky {
 			c.blameMM5(now, &Error{Reason: PSKMismatch, Detail: "peer answers on port 4500, but not what is encrypted"})
-			c.run.verdictAt = now
+			c.run.verdictAt = now.Add(probeGrace)
 			return true
 		}
 	}

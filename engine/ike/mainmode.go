@@ -153,6 +153,9 @@ func (c *Conn) step(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet, h di
 	}
 	if sa.stage == stageMM4 || sa.stage == stageMM6 {
 		sa.resend.start(now, sa.reply)
+		if sa.stage == stageMM6 {
+			sa.resend.max = resendMM5
+		}
 	}
 	if sa.stage == stageUp {
 		c.adoptEndpoint(sa, out)

@@ -7,6 +7,9 @@ import "time"
 const (
 	resendFirst = 500 * time.Millisecond
 	resendMax   = 4 * time.Second
+	// MM5 is repeated without backing off: many tries make sure that silence is
+	// the peer's, and not the line's, before the key is blamed.
+	resendMM5 = 500 * time.Millisecond
 
 	// How long each stage may take.
 	mm2Timeout   = 15500 * time.Millisecond // six tries and the wait of the last
@@ -19,14 +22,14 @@ const (
 
 // resend repeats a message until it is answered.
 type resend struct {
-	msgs [][]byte
-	at   time.Time
-	wait time.Duration
+	msgs      [][]byte
+	at        time.Time
+	wait, max time.Duration
 }
 
 // start arms the repetition of msgs, which have just been sent.
 func (r *resend) start(now time.Time, msgs [][]byte) {
-	*r = resend{msgs, now.Add(resendFirst), resendFirst}
+	*r = resend{msgs, now.Add(resendFirst), resendFirst, resendMax}
 }
 
 func (r *resend) stop() { *r = resend{} }
@@ -36,7 +39,7 @@ func (r *resend) due(now time.Time) bool {
 	if !due(r.at, now) {
 		return false
 	}
-	r.wait = min(2*r.wait, resendMax)
+	r.wait = min(2*r.wait, r.max)
 	r.at = now.Add(r.wait)
 	return true
 }

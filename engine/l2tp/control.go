@@ -17,6 +17,9 @@ const (
 	// not cost a second. Doubling from here, seven packets go out before a
 	// session is given up. Duplicates on a slow path hurt nobody.
 	setupRepeat = 150 * time.Millisecond
+	// ICCN, the last message of the set-up, is repeated at these steps too, for
+	// 30 s in all.
+	setupRepeats = 8
 	// A gateway loses what comes while it installs the SA (strongSwan: 5 ms), so
 	// the first SCCRQ is repeated long before a second is over.
 	sccrqRepeat = 30 * time.Millisecond
@@ -208,7 +211,11 @@ func (c *control) advance(now time.Time, tunnel uint16, out *Output) bool {
 	if c.retryAt.IsZero() || now.Before(c.retryAt) {
 		return true
 	}
-	if c.repeats >= maxRepeats && !c.endless {
+	limit := maxRepeats
+	if c.first == setupRepeat {
+		limit = setupRepeats
+	}
+	if c.repeats >= limit && !c.endless {
 		return false
 	}
 	c.repeats++

@@ -170,5 +170,9 @@ func (c *Conn) fromPPPError(err error) *failure.Failure {
 	if !errors.As(err, &e) {
 		return nil
 	}
-	return c.failedAt(pppCodes[e.Reason], err)
+	f := c.failedAt(pppCodes[e.Reason], err)
+	if e.Reason == ppp.AuthMethodRefused {
+		f.Stage = failure.Authenticate // LCP agrees on the method, but to a person it is about the login
+	}
+	return f
 }

@@ -182,7 +182,7 @@ func TestFailures(t *testing.T) {
 		{"no phase 1 suite in common", func(c, g *Config) { g.IKE.Phase1 = suite.MustPhase1("aes256-sha512-modp4096") }, nil, failure.IKENoProposal, failure.Phase1, 10 * time.Second},
 		{"no phase 2 suite in common", func(c, g *Config) { g.IKE.Phase2 = suite.MustPhase2("aes256-sha512") }, nil, failure.IPsecNoProposal, failure.Phase2, 10 * time.Second},
 		{"wrong password", func(c, g *Config) { c.PPP.Password = secret.Secret("wrong") }, nil, failure.PPPBadCredentials, failure.Authenticate, 10 * time.Second},
-		{"no method in common", func(c, g *Config) { g.PPP.Auth = []ppp.AuthMethod{ppp.PAP} }, nil, failure.PPPAuthMethodRefused, failure.Link, 20 * time.Second},
+		{"no method in common", func(c, g *Config) { g.PPP.Auth = []ppp.AuthMethod{ppp.PAP} }, nil, failure.PPPAuthMethodRefused, failure.Authenticate, 20 * time.Second},
 		{"wrong tunnel secret", func(c, g *Config) {
 			c.L2TP.Secret, g.L2TP.Secret = secret.Secret("a"), secret.Secret("b")
 		}, nil, failure.L2TPAuthFailed, failure.Tunnel, 20 * time.Second},
