@@ -21,6 +21,7 @@ import (
 
 	"github.com/culvert-vpn/culvert/engine/dataplane"
 	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/ppp"
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
 
@@ -46,6 +47,10 @@ type Config struct {
 	// InnerPort is our UDP port inside the SA; 0 is a fresh one, and 1701 at a
 	// second try when the gateway wants nothing else.
 	InnerPort uint16
+
+	// AutoPFS asks for perfect forward secrecy, in the group of phase 1, at a
+	// second try when phase 2 was refused without it.
+	AutoPFS bool
 
 	// Stack says what to offer and who we are. Connect fills in its role,
 	// addresses and ports, and crypto/rand where Rand is nil.
@@ -84,14 +89,42 @@ func Connect(ctx context.Context, cfg Config) (*Session, error) {
 		}
 	}
 	s, err := connect(ctx, cfg, port)
+	for tries := 0; err != nil && tries < maxOtherWays && otherWay(&cfg, &port, s, err); tries++ {
+		s, err = connect(ctx, cfg, port)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// maxOtherWays bounds the connections that Connect tries by itself.
+const maxOtherWays = 3
+
+// otherWay changes what a gateway may have failed over, each thing once, and
+// says whether there was anything to change.
+func otherWay(cfg *Config, port *uint16, failed *Session, err error) bool {
+	var f *failure.Failure
+	if failed == nil || !errors.As(err, &f) {
+		return false
+	}
+	var p *ppp.Error
+	k := &cfg.Stack
+	switch {
 	// Some gateways take only 1701 for the client's inner port (RFC 3193 lets
 	// it float): they refuse the identities, or leave SCCRQ unanswered.
-	var f *failure.Failure
-	if cfg.InnerPort == 0 && cfg.Stack.IPsec && errors.As(err, &f) &&
-		(f.Code == failure.IPsecSelectorsRejected || f.Code == failure.L2TPNoAnswer) {
-		return connect(ctx, cfg, portL2TP)
+	case (f.Code == failure.IPsecSelectorsRejected || f.Code == failure.L2TPNoAnswer) && k.IPsec && cfg.InnerPort == 0 && *port != portL2TP:
+		*port = portL2TP
+	// MikroTik's default wants PFS, most others refuse it.
+	case f.Code == failure.IPsecNoProposal && cfg.AutoPFS && k.IKE.PFS == 0 && failed.phase1.Group != 0:
+		k.IKE.PFS = failed.phase1.Group
+	// pppd and SoftEther hash the octets of a password, not its characters.
+	case errors.As(err, &p) && p.TryWidened && !k.PPP.Widened:
+		k.PPP.Widened = true
+	default:
+		return false
 	}
-	return s, err
+	return true
 }
 
 func defaultPort(p *uint16, port uint16) {
@@ -120,9 +153,9 @@ func connect(ctx context.Context, cfg Config, innerPort uint16) (*Session, error
 	case <-s.up:
 		return s, nil
 	case <-s.ended:
-		return nil, s.Wait()
+		return s, s.Wait()
 	case <-ctx.Done():
 		s.Close()
-		return nil, ctx.Err()
+		return s, ctx.Err()
 	}
 }

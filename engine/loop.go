@@ -7,6 +7,7 @@ import (
 
 	"github.com/culvert-vpn/culvert/engine/dataplane"
 	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/ike"
 	"github.com/culvert-vpn/culvert/engine/packet"
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
@@ -157,6 +158,10 @@ func (l *loop) event(now time.Time, e stack.Event) {
 			l.wg.Go(func() { l.makeDevice(e.Network) })
 		}
 		return
+	case stack.Trace:
+		if up, ok := e.Event.(ike.Phase1Up); ok {
+			l.phase1 = up.Suite
+		}
 	case stack.Down:
 		l.down = true
 		if l.failure == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/packet"
 	"github.com/culvert-vpn/culvert/engine/stack"
+	"github.com/culvert-vpn/culvert/engine/suite"
 )
 
 // controlQueue is how many control packets may wait: more than any handshake
@@ -40,6 +41,7 @@ type Session struct {
 	up        chan struct{} // closed when packets flow
 	ended     chan struct{} // closed when nothing runs any more
 	err       error         // why; set before ended is closed
+	phase1    suite.Phase1  // what was agreed; set before ended is closed
 }
 
 // deviceBox lets an interface value sit in an atomic.Pointer.

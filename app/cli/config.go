@@ -20,6 +20,7 @@ func engineConfig(p *profile.Profile, s *profile.Secrets) engine.Config {
 	return engine.Config{
 		StandardPorts: p.IPsec.SourcePorts == "standard",
 		InnerPort:     p.L2TP.SourcePort,
+		AutoPFS:       p.IPsec.PFS.Auto,
 		Stack: stack.Config{
 			IPsec: p.IPsec.Enabled,
 			IKE:   ikeConfig(p, s),

@@ -397,3 +397,19 @@ func BenchmarkDownload(b *testing.B) {
 		})
 	}
 }
+
+// TestAutoPFS connects to a gateway that demands PFS with a client that does
+// not offer it at first.
+func TestAutoPFS(t *testing.T) {
+	g := start(t, func(c *Config) { c.PFS = suite.ECP256 })
+	if _, err := connect(t, g, nil); err == nil {
+		t.Error("a gateway that demands PFS took a client without")
+	}
+	v, err := connect(t, g, func(c *engine.Config) { c.AutoPFS = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.transfer(64 << 10); err != nil {
+		t.Error(err)
+	}
+}
