@@ -45,6 +45,9 @@ const (
 	terminateWait = 500 * time.Millisecond
 	// L2TP's orderly end, its repeats included.
 	stopWait = 3 * time.Second
+	// strongSwan loses what comes in the first 5 ms after the last message of
+	// Quick Mode, while the kernel takes the SAs: the first SCCRQ.
+	firstRepeat = 12 * time.Millisecond
 	// SoftEther answers our StopCCN with its own and repeats it until it is
 	// acknowledged; a new tunnel before that would hang it.
 	lingerWait = 100 * time.Millisecond

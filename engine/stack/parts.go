@@ -125,6 +125,9 @@ func (c *Conn) startTunnel(now time.Time, out *Output) {
 func (c *Conn) l2tpConfig() l2tp.Config {
 	k := c.cfg.L2TP
 	k.Rand, k.Role = c.cfg.Rand, l2tp.LAC
+	if k.FirstRepeat == 0 && c.ike != nil {
+		k.FirstRepeat = firstRepeat
+	}
 	if c.cfg.Role == Gateway {
 		k.Role = l2tp.LNS
 	}
