@@ -100,7 +100,9 @@ type LogEvent struct {
 // SummaryEvent is the last line of a demonstration.
 type SummaryEvent struct {
 	SetupMS        int64  `json:"setup_ms"` // start to connected
-	Bytes          uint64 `json:"bytes"`    // each way
+	Bytes          uint64 `json:"bytes"`    // each way, at least
+	DownBytes      uint64 `json:"down_bytes"`
+	UpBytes        uint64 `json:"up_bytes"`
 	DownBitsPerSec uint64 `json:"down_bits_per_s"`
 	UpBitsPerSec   uint64 `json:"up_bits_per_s"`
 	Suite          string `json:"suite"`

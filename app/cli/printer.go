@@ -185,12 +185,12 @@ func clean(s string) string {
 }
 
 func (p *humanPrinter) summary(e api.SummaryEvent) {
-	verified := "every octet as it was sent"
+	verified := "every octet arrived as it was sent"
 	if !e.Verified {
-		verified = "not as it was sent"
+		verified = "not everything arrived as it was sent"
 	}
-	fmt.Fprintf(p.out, "\n%s each way through the tunnel, %s.\n  down %s, up %s, %s; connected after %d ms.\n",
-		octets(e.Bytes), verified, rate(e.DownBitsPerSec), rate(e.UpBitsPerSec), e.Suite, e.SetupMS)
+	fmt.Fprintf(p.out, "\nThrough the tunnel: %s down at %s, %s up at %s; %s.\n",
+		octets(e.DownBytes), rate(e.DownBitsPerSec), octets(e.UpBytes), rate(e.UpBitsPerSec), verified)
 }
 
 func octets(n uint64) string {
@@ -201,7 +201,10 @@ func octets(n uint64) string {
 }
 
 func rate(bits uint64) string {
-	if bits < 1_000_000_000 {
+	switch {
+	case bits < 1_000_000:
+		return fmt.Sprintf("%d kbit/s", bits/1000)
+	case bits < 1_000_000_000:
 		return fmt.Sprintf("%d Mbit/s", bits/1_000_000)
 	}
 	return fmt.Sprintf("%.2f Gbit/s", float64(bits)/1e9)

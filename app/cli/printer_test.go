@@ -98,8 +98,9 @@ ppp.bad-credentials (in Windows: error 691)
 
 func TestHumanSummary(t *testing.T) {
 	var out strings.Builder
-	newHumanPrinter(Streams{Out: &out}).print(time.Time{}, api.SummaryEvent{SetupMS: 150, Bytes: 64 << 20, DownBitsPerSec: 1_234_000_000, UpBitsPerSec: 987_654_321, Suite: "aes128gcm16", Verified: true})
-	const want = "\n67 MB each way through the tunnel, every octet as it was sent.\n  down 1.23 Gbit/s, up 987 Mbit/s, aes128gcm16; connected after 150 ms.\n"
+	newHumanPrinter(Streams{Out: &out}).print(time.Time{}, api.SummaryEvent{SetupMS: 150, Bytes: 9_000_000, DownBytes: 64 << 20, UpBytes: 9_000_000,
+		DownBitsPerSec: 1_234_000_000, UpBitsPerSec: 987_654, Suite: "aes128gcm16", Verified: true})
+	const want = "\nThrough the tunnel: 67 MB down at 1.23 Gbit/s, 9000 kB up at 987 kbit/s; every octet arrived as it was sent.\n"
 	if out.String() != want {
 		t.Errorf("summary %q, want %q", out.String(), want)
 	}
