@@ -46,6 +46,7 @@ func connects(t *testing.T, g *lab.Gateway, s stage) {
 			t.Errorf("suite of phase 1: %q, want %q", got, s.phase1)
 		}
 	}
+	lab.Reach(t, from, g.Inside)
 	lab.Ping(t, from, g.Inside, 5, 56)
 	if e.MTU > 0 {
 		lab.Ping(t, from, g.Inside, 2, e.MTU-28) // the largest that needs no fragment

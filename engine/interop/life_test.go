@@ -24,6 +24,7 @@ func twoBehindNAT(t *testing.T, g *lab.Gateway) {
 		before[i] = from.State(t)
 		clients[i] = g.Up(t, from, nil, lab.Secrets{})
 		clients[i].Connected(t)
+		lab.Reach(t, from, g.Inside)
 	}
 	for range 2 {
 		for _, from := range g.NATed {
@@ -47,11 +48,11 @@ func againAfterKill(t *testing.T, g *lab.Gateway) {
 	before := g.Direct.State(t)
 	c := g.Up(t, g.Direct, nil, lab.Secrets{})
 	c.Connected(t)
-	lab.Ping(t, g.Direct, g.Inside, 2, 56)
+	lab.Reach(t, g.Direct, g.Inside)
 	c.Kill()
 	c = g.Up(t, g.Direct, nil, lab.Secrets{})
 	c.Connected(t)
-	lab.Ping(t, g.Direct, g.Inside, 2, 56)
+	lab.Reach(t, g.Direct, g.Inside)
 	g.Transfers(t, g.Direct, little)
 	c.Close(t)
 	same(t, g.Direct, before)
@@ -72,6 +73,7 @@ func rekeys(t *testing.T, g *lab.Linux) {
 			g.Configure(t, tt.gateway)
 			c := g.Up(t, g.Direct, tt.profile, lab.Secrets{})
 			c.Connected(t)
+			lab.Reach(t, g.Direct, g.Inside)
 			seen := spis{}
 			for end := time.Now().Add(*soak); time.Now().Before(end); {
 				// Echo requests all the time, and a transfer across each change.
@@ -107,7 +109,7 @@ func (s spis) add(xfrmState string) {
 // takes note of at once.
 func endedByGateway(t *testing.T, g *lab.Linux) {
 	before := g.Direct.State(t)
-	c := g.Up(t, g.Direct, lab.Profile{"reconnect.on_drop": "false"}, lab.Secrets{})
+	c := g.Up(t, g.Direct, nil, lab.Secrets{})
 	c.Connected(t)
 	g.Run(t, "pkill -TERM -x pppd")
 	c.Fails(t, connectionLost, "gateway.closed")
@@ -118,7 +120,7 @@ func endedByGateway(t *testing.T, g *lab.Linux) {
 // that is back up is one to connect to.
 func crash(t *testing.T, g *lab.Linux) {
 	before := g.Direct.State(t)
-	c := g.Up(t, g.Direct, lab.Profile{"reconnect.on_drop": "false", "ipsec.dpd_interval": `"10s"`}, lab.Secrets{})
+	c := g.Up(t, g.Direct, lab.Profile{"ipsec.dpd_interval": `"10s"`}, lab.Secrets{})
 	c.Connected(t)
 	g.Crash(t)
 	c.Fails(t, connectionLost, "path.dead")

@@ -60,10 +60,27 @@ func (g *Gateway) Empty(tb testing.TB) {
 	tb.Errorf("left at the gateway %v after the end:\n%s", settle, last)
 }
 
+// Reach waits until the first echo request is answered. pppd says that the
+// network is up up to a second before it lets packets through.
+func Reach(tb testing.TB, from *Host, to netip.Addr) {
+	tb.Helper()
+	start := time.Now()
+	for time.Since(start) < settle {
+		if from.Command("ping", "-n", "-c", "1", "-W", "0.3", to.String()).Run() == nil {
+			tb.Logf("first answer of %s after %v", to, time.Since(start).Round(time.Millisecond))
+			return
+		}
+	}
+	tb.Fatalf("%s does not answer through the tunnel", to)
+}
+
 // Ping sends echo requests from a host, of which all must be answered.
 func Ping(tb testing.TB, from *Host, to netip.Addr, count, size int) {
 	tb.Helper()
-	from.Run(tb, "ping", "-n", "-c", strconv.Itoa(count), "-i", "0.05", "-W", "3", "-s", strconv.Itoa(size), to.String())
+	out := from.Run(tb, "ping", "-n", "-c", strconv.Itoa(count), "-i", "0.05", "-W", "3", "-s", strconv.Itoa(size), to.String())
+	if want := fmt.Sprintf("%d packets transmitted, %d received", count, count); !strings.Contains(out, want) {
+		tb.Errorf("echo requests of %d octets to %s:\n%s", size, to, out)
+	}
 }
 
 // Transfer is what a transfer came to.
