@@ -114,6 +114,9 @@ func (r *registry) stackConfig(c *client, ipsec bool) stack.Config {
 	k.Local = r.links[stack.Port500].local
 	k.IKE = ike.Config{PSK: cfg.PSK, Phase1: cfg.Phase1, Phase2: cfg.Phase2, PFS: cfg.PFS, Phase1Lifetime: cfg.Phase1Life,
 		Phase2Lifetime: cfg.Phase2Life, DPDInterval: cfg.DPDInterval, LocalNATT: r.links[stack.Port4500].local}
+	if !cfg.ESP {
+		k.IKE.Encapsulation = ike.EncapUDP
+	}
 	return k
 }
 

@@ -105,7 +105,8 @@ const (
 	// EncapAuto makes a peer that speaks NAT-T use UDP, through a NAT-D hash
 	// that cannot match; with any other peer it is raw ESP.
 	EncapAuto Encapsulation = 0
-	// EncapUDP is EncapAuto, but fails when the peer has no NAT-T.
+	// EncapUDP is EncapAuto, but fails when the peer has no NAT-T. A responder
+	// has the initiator use UDP by it, and leaves it the choice otherwise.
 	EncapUDP Encapsulation = 1
 	// EncapESP does not offer NAT-T.
 	EncapESP Encapsulation = 2

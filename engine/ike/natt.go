@@ -146,9 +146,12 @@ func (c *Conn) natPayload(sa *ikeSA, kind isakmp.PayloadType) []isakmp.Payload {
 }
 
 // forcesUDP says whether this end pretends to be behind a NAT: the initiator
-// does, unless it has raw ESP already.
+// does, unless it has raw ESP already, and a responder that has UDP only.
 func (c *Conn) forcesUDP() bool {
-	return c.cfg.Role == Initiator && c.cfg.Encapsulation != EncapESP && (c.state != stateUp || c.port == Port4500)
+	if c.cfg.Role == Responder {
+		return c.cfg.Encapsulation == EncapUDP
+	}
+	return c.cfg.Encapsulation != EncapESP && (c.state != stateUp || c.port == Port4500)
 }
 
 // local is the own address on a port.
