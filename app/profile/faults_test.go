@@ -38,7 +38,7 @@ mode = "manual"
 		`f.toml:8: ipsec.phase1: unknown algorithm "aes256": a phase 1 suite is cipher-hash-group, such as aes256-sha256-modp2048`,
 		`f.toml:9: ipsec.dpd_interval: must be a string, not an integer`,
 		`f.toml:10: kill: unknown key; allowed: version, id, name, preset, servers, user, domain, ask_password, [ipsec], [l2tp], [ppp], [routing], [dns], [reconnect]`,
-		`f.toml:13: dns.mode: "manual" is not supported yet; allowed: auto, off`,
+		`f.toml:13: dns.mode: "manual" is not supported yet; allowed: off`,
 	}},
 	{"syntax", minimal + "name = \n", []string{"f.toml:3: is not valid TOML: unexpected character U+000A at start of value"}},
 	{"key twice", minimal + "user = \"bob\"\n", []string{"f.toml:3: user: is not valid TOML: key user is already defined"}},
@@ -88,12 +88,13 @@ mppe = "require"
 [routing]
 kill_switch = true
 local_network = false
+from_gateway = true
 [dns]
 servers = ["10.0.0.1"]
 search = ["example.com"]
 domains = ["example.com"]
 [reconnect]
-on_drop = false
+on_drop = true
 on_start = true
 idle_disconnect = "5m"
 `, []string{
@@ -103,15 +104,20 @@ idle_disconnect = "5m"
 		`f.toml:7: ipsec.group: is not supported yet: leave it out or empty`,
 		`f.toml:9: ppp.auth: "eap-tls" is not supported yet; allowed: mschapv2, chap, pap`,
 		`f.toml:9: ppp.auth: "mschap" is not supported yet; allowed: mschapv2, chap, pap`,
-		`f.toml:10: ppp.mppe: "require" is not supported yet; allowed: auto, off`,
+		`f.toml:10: ppp.mppe: "require" is not supported yet; allowed: off`,
 		`f.toml:12: routing.kill_switch: true is not supported yet; allowed: false`,
 		`f.toml:13: routing.local_network: false is not supported yet; allowed: true`,
-		`f.toml:15: dns.servers: is not supported yet: leave it out or empty`,
-		`f.toml:16: dns.search: is not supported yet: leave it out or empty`,
-		`f.toml:17: dns.domains: is not supported yet: leave it out or empty`,
-		`f.toml:19: reconnect.on_drop: false is not supported yet; allowed: true`,
-		`f.toml:20: reconnect.on_start: true is not supported yet; allowed: false`,
-		`f.toml:21: reconnect.idle_disconnect: "5m" is not supported yet; allowed: "0"`,
+		`f.toml:14: routing.from_gateway: true is not supported yet; allowed: false`,
+		`f.toml:16: dns.servers: is not supported yet: leave it out or empty`,
+		`f.toml:17: dns.search: is not supported yet: leave it out or empty`,
+		`f.toml:18: dns.domains: is not supported yet: leave it out or empty`,
+		`f.toml:20: reconnect.on_drop: true is not supported yet; allowed: false`,
+		`f.toml:21: reconnect.on_start: true is not supported yet; allowed: false`,
+		`f.toml:22: reconnect.idle_disconnect: "5m" is not supported yet; allowed: "0"`,
+	}},
+	{"defaults that do nothing yet, spelled out", minimal + "dns.mode = \"auto\"\nppp.mppe = \"auto\"\n", []string{
+		`f.toml:3: dns.mode: "auto" is not supported yet; allowed: off`,
+		`f.toml:4: ppp.mppe: "auto" is not supported yet; allowed: off`,
 	}},
 	{"values of the top", `id = "42"
 name = "a\nb"
@@ -121,7 +127,7 @@ user = "a\u0000b"
 domain = "CORP\\alice"
 `, []string{
 		`f.toml:1: id: "42" is no UUID such as 6f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b; leave it out to have one made`,
-		`f.toml:2: name: "a\nb" is no name; allowed: 100 octets at most, without control characters`,
+		`f.toml:2: name: "a\nb" is no name; allowed: 255 octets at most, without control characters`,
 		`f.toml:3: preset: "netgear" is not known; allowed: auto, windows, meraki, unifi, mikrotik, sonicwall, fortigate, cisco-asa, softether, hwdsl2, rras`,
 		`f.toml:4: servers: must name at least one gateway, such as ["vpn.example.com"]`,
 		`f.toml:5: user: "a\x00b" is no user name; allowed: any text without control characters`,
@@ -136,19 +142,21 @@ phase1_lifetime = "8"
 phase2_lifetime = "1s"
 dpd_interval = "-1s"
 source_ports = "any"
+remote_id = "@"
 `, []string{
 		`f.toml:4: ipsec.phase1: unknown algorithm "aes128gcm16": phase 1 has no GCM: use aes256, aes192, aes128 or 3des`,
 		`f.toml:4: ipsec.phase1: unknown algorithm "modp999": a group is one of modp768, modp1024, modp1536, modp2048, modp3072, modp4096, ecp256, ecp384, ecp521`,
 		`f.toml:5: ipsec.phase2: unknown algorithm "blowfish": a cipher is one of aes256gcm16, aes192gcm16, aes128gcm16, aes256, aes192, aes128, 3des, des`,
 		`f.toml:6: ipsec.pfs: unknown algorithm "on": a group is one of modp768, modp1024, modp1536, modp2048, modp3072, modp4096, ecp256, ecp384, ecp521; also allowed: auto, off`,
 		`f.toml:7: ipsec.encapsulation: "tcp" is not known; allowed: auto, udp, esp`,
-		`f.toml:8: ipsec.phase1_lifetime: "8" is no duration such as "30s" or "8h"; allowed: "5m" to "168h"`,
-		`f.toml:9: ipsec.phase2_lifetime: "1s" is out of range; allowed: "2m" to "24h"`,
-		`f.toml:10: ipsec.dpd_interval: "-1s" is out of range; allowed: "0", or "1s" to "1h"`,
+		`f.toml:8: ipsec.phase1_lifetime: "8" is no duration such as "30s" or "8h"; allowed: "30s" to "720h"`,
+		`f.toml:9: ipsec.phase2_lifetime: "1s" is out of range; allowed: "10s" to "720h"`,
+		`f.toml:10: ipsec.dpd_interval: "-1s" is out of range; allowed: "0", or "1s" to "24h"`,
 		`f.toml:11: ipsec.source_ports: "any" is not known; allowed: ephemeral, standard`,
+		`f.toml:12: ipsec.remote_id: "@" is no identity; allowed: an address, a name such as gw.example.com, or user@host`,
 	}},
 	{"values of l2tp and ppp", minimal + `[l2tp]
-hello_interval = "2h"
+hello_interval = "25h"
 source_port = 65536
 [ppp]
 auth = ["none"]
@@ -157,12 +165,12 @@ echo_failures = 0
 auth_timeout = "0"
 address = "2001:db8::1"
 `, []string{
-		`f.toml:4: l2tp.hello_interval: "2h" is out of range; allowed: "0", or "1s" to "1h"`,
+		`f.toml:4: l2tp.hello_interval: "25h" is out of range; allowed: "0", or "1s" to "24h"`,
 		`f.toml:5: l2tp.source_port: 65536 is out of range; allowed: 0 to 65535`,
 		`f.toml:7: ppp.auth: "none" is not known; allowed: mschapv2, chap, pap`,
 		`f.toml:8: ppp.mru: 100 is out of range; allowed: 0, or 576 to 1500`,
 		`f.toml:9: ppp.echo_failures: 0 is out of range; allowed: 1 to 100`,
-		`f.toml:10: ppp.auth_timeout: "0" is out of range; allowed: "5s" to "10m"`,
+		`f.toml:10: ppp.auth_timeout: "0" is out of range; allowed: "1s" to "1h"`,
 		`f.toml:11: ppp.address: "2001:db8::1" is no address to ask for; allowed: an IPv4 address such as 10.99.0.10`,
 	}},
 	{"values of routing", minimal + `[routing]
@@ -189,7 +197,7 @@ ipv6 = "on"
 		`f.toml:2: servers: "vpn.example.com:500" is no gateway; allowed: a host name or an IPv4 or IPv6 address, without scheme, port or path`,
 		`f.toml:2: servers: "0.0.0.0" is no address of a gateway`,
 		`f.toml:2: servers: "-x.example" is no gateway; allowed: a host name or an IPv4 or IPv6 address, without scheme, port or path`,
-		`f.toml:2: servers: "größe.example" is no gateway; allowed: a host name or an IPv4 or IPv6 address, without scheme, port or path`,
+		`f.toml:2: servers: "größe.example" is no gateway; allowed: a host name or an IPv4 or IPv6 address, without scheme, port or path; a name beyond ASCII in its xn-- form`,
 	}},
 	{"too many", minimal + "[ipsec]\nphase1 = [" + strings.Repeat("\"aes256-sha1-modp2048\",", 25) + "]\n", []string{
 		`f.toml:4: ipsec.phase1: has 25 entries; allowed: 24 at most`}},

@@ -24,10 +24,23 @@ const (
 	// must stay under 1,200 octets: fragments of it are lost on some paths.
 	maxSuites  = 24
 	maxServers = 16
-	maxRoutes  = 512
+	maxRoutes  = 10000 // lists of the networks of a whole country are that long
+	maxName    = 255   // octets
 	// Below this no IPv4 host has to receive whole packets (RFC 791).
 	minMRU = 576
 	maxMRU = 1500
+
+	// Gateways are set to hours. Far shorter ones are for who wants to see a
+	// renewal, and each has to end before the next one.
+	minPhase1   = 30 * time.Second
+	minPhase2   = 10 * time.Second
+	maxLifetime = 30 * 24 * time.Hour
+	// Keepalives and probes: less than a second only makes traffic, and more
+	// than a day is never.
+	minInterval = time.Second
+	maxInterval = 24 * time.Hour
+	// Somebody may have to fetch the phone.
+	maxAuthTimeout = time.Hour
 )
 
 // Parse reads a profile; file is its name in messages. Every fault of the file
@@ -72,7 +85,7 @@ func (c *IPsec) fields() []field {
 		{"ipsec.certificate", onlyEmpty(&c.Certificate)},
 		{"ipsec.ca", onlyEmpty(&c.CA)},
 		{"ipsec.group", onlyEmpty(&c.Group)},
-		{"ipsec.remote_id", text(&c.RemoteID, nil)},
+		{"ipsec.remote_id", text(&c.RemoteID, checkRemoteID)},
 		{"ipsec.phase1", list(&c.Phase1, maxSuites, func(s string) (IKESuite, error) {
 			t, err := suite.ParsePhase1(s)
 			return IKESuite(t), err
@@ -83,16 +96,16 @@ func (c *IPsec) fields() []field {
 		})},
 		{"ipsec.pfs", parsed(&c.PFS, parsePFS)},
 		{"ipsec.encapsulation", choice(&c.Encapsulation, []string{"auto", "udp", "esp"})},
-		{"ipsec.phase1_lifetime", duration(&c.Phase1Lifetime, 5*time.Minute, 7*24*time.Hour, false)},
-		{"ipsec.phase2_lifetime", duration(&c.Phase2Lifetime, 2*time.Minute, 24*time.Hour, false)},
-		{"ipsec.dpd_interval", duration(&c.DPDInterval, time.Second, time.Hour, true)},
+		{"ipsec.phase1_lifetime", duration(&c.Phase1Lifetime, minPhase1, maxLifetime, false)},
+		{"ipsec.phase2_lifetime", duration(&c.Phase2Lifetime, minPhase2, maxLifetime, false)},
+		{"ipsec.dpd_interval", duration(&c.DPDInterval, minInterval, maxInterval, true)},
 		{"ipsec.source_ports", choice(&c.SourcePorts, []string{"ephemeral", "standard"})},
 	}
 }
 
 func (c *L2TP) fields() []field {
 	return []field{
-		{"l2tp.hello_interval", duration(&c.HelloInterval, time.Second, time.Hour, true)},
+		{"l2tp.hello_interval", duration(&c.HelloInterval, minInterval, maxInterval, true)},
 		{"l2tp.tunnel_auth", boolean(&c.TunnelAuth)},
 		{"l2tp.source_port", integer(&c.SourcePort, 0, math.MaxUint16, true)},
 		{"l2tp.data_sequencing", boolean(&c.DataSequencing)},
@@ -103,10 +116,10 @@ func (c *PPP) fields() []field {
 	return []field{
 		{"ppp.auth", list(&c.Auth, 3, parseAuth)},
 		{"ppp.mru", integer(&c.MRU, minMRU, maxMRU, true)},
-		{"ppp.mppe", choice(&c.MPPE, []string{"auto", "off"}, "require")},
-		{"ppp.echo_interval", duration(&c.EchoInterval, time.Second, time.Hour, true)},
+		{"ppp.mppe", choice(&c.MPPE, []string{"off"}, "auto", "require")},
+		{"ppp.echo_interval", duration(&c.EchoInterval, minInterval, maxInterval, true)},
 		{"ppp.echo_failures", integer(&c.EchoFailures, 1, 100, false)},
-		{"ppp.auth_timeout", duration(&c.AuthTimeout, 5*time.Second, 10*time.Minute, false)},
+		{"ppp.auth_timeout", duration(&c.AuthTimeout, time.Second, maxAuthTimeout, false)},
 		{"ppp.address", parsed(&c.Address, parseAddress)},
 	}
 }
@@ -116,7 +129,7 @@ func (c *Routing) fields() []field {
 		{"routing.mode", choice(&c.Mode, []string{"full", "split"})},
 		{"routing.include", list(&c.Include, maxRoutes, parsePrefix)},
 		{"routing.exclude", list(&c.Exclude, maxRoutes, parsePrefix)},
-		{"routing.from_gateway", boolean(&c.FromGateway)},
+		{"routing.from_gateway", onlyBool(&c.FromGateway, false)},
 		{"routing.local_network", onlyBool(&c.LocalNetwork, true)},
 		{"routing.ipv6", choice(&c.IPv6, []string{"auto", "block", "leave"})},
 		{"routing.kill_switch", onlyBool(&c.KillSwitch, false)},
@@ -125,7 +138,7 @@ func (c *Routing) fields() []field {
 
 func (c *DNS) fields() []field {
 	return []field{
-		{"dns.mode", choice(&c.Mode, []string{"auto", "off"}, "manual")},
+		{"dns.mode", choice(&c.Mode, []string{"off"}, "auto", "manual")},
 		{"dns.servers", onlyEmptyList(&c.Servers)},
 		{"dns.search", onlyEmptyList(&c.Search)},
 		{"dns.domains", onlyEmptyList(&c.Domains)},
@@ -134,7 +147,7 @@ func (c *DNS) fields() []field {
 
 func (c *Reconnect) fields() []field {
 	return []field{
-		{"reconnect.on_drop", onlyBool(&c.OnDrop, true)},
+		{"reconnect.on_drop", onlyBool(&c.OnDrop, false)},
 		{"reconnect.on_start", onlyBool(&c.OnStart, false)},
 		{"reconnect.idle_disconnect", parsed(&c.IdleDisconnect, func(s string) (Duration, error) {
 			if t, err := time.ParseDuration(s); err != nil || t != 0 {
@@ -182,8 +195,16 @@ func checkID(s string) error {
 }
 
 func checkName(s string) error {
-	if len(s) > 100 || strings.ContainsFunc(s, isControl) {
-		return fmt.Errorf("%q is no name; allowed: 100 octets at most, without control characters", s)
+	if len(s) > maxName || strings.ContainsFunc(s, isControl) {
+		return fmt.Errorf("%q is no name; allowed: %d octets at most, without control characters", s, maxName)
+	}
+	return nil
+}
+
+// checkRemoteID refuses what no gateway calls itself.
+func checkRemoteID(s string) error {
+	if s == "@" || len(s) > maxName || strings.ContainsFunc(s, isControl) {
+		return fmt.Errorf("%q is no identity; allowed: an address, a name such as gw.example.com, or user@host", s)
 	}
 	return nil
 }
@@ -216,7 +237,10 @@ func parseServer(s string) (string, error) {
 		}
 		return s, nil
 	}
-	const allowed = "allowed: a host name or an IPv4 or IPv6 address, without scheme, port or path"
+	allowed := "allowed: a host name or an IPv4 or IPv6 address, without scheme, port or path"
+	if strings.ContainsFunc(s, func(r rune) bool { return r > '~' }) {
+		allowed += "; a name beyond ASCII in its xn-- form"
+	}
 	host := strings.TrimSuffix(s, ".")
 	labels := strings.Split(host, ".")
 	last := labels[len(labels)-1]

@@ -87,9 +87,9 @@ func (g *Gateway) fields() []field {
 			return ESPSuite(t), err
 		})},
 		{"pfs", parsed(&g.PFS, parsePFS)},
-		{"phase1_lifetime", duration(&g.Phase1Lifetime, time.Minute, 7*24*time.Hour, false)},
-		{"phase2_lifetime", duration(&g.Phase2Lifetime, time.Minute, 24*time.Hour, false)},
-		{"dpd_interval", duration(&g.DPDInterval, time.Second, time.Hour, false)},
+		{"phase1_lifetime", duration(&g.Phase1Lifetime, minPhase1, maxLifetime, false)},
+		{"phase2_lifetime", duration(&g.Phase2Lifetime, minPhase2, maxLifetime, false)},
+		{"dpd_interval", duration(&g.DPDInterval, minInterval, maxInterval, false)},
 		{"auth", list(&g.Auth, 3, parseAuth)},
 		{"address", parsed(&g.Address, parseInner)},
 		{"pool", parsed(&g.Pool, parsePool)},

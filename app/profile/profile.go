@@ -4,7 +4,6 @@
 package profile
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/suite"
-	"github.com/pelletier/go-toml/v2"
 )
 
 // Version is the schema that this program reads and writes.
@@ -71,7 +69,7 @@ type L2TP struct {
 type PPP struct {
 	Auth         []AuthMethod `toml:"auth"`          // best first; empty: the preset's
 	MRU          int          `toml:"mru"`           // octets; 0: found from the path
-	MPPE         string       `toml:"mppe"`          // auto, off
+	MPPE         string       `toml:"mppe"`          // auto (nothing yet), off
 	EchoInterval Duration     `toml:"echo_interval"` // 0: off
 	EchoFailures int          `toml:"echo_failures"`
 	AuthTimeout  Duration     `toml:"auth_timeout"`
@@ -91,7 +89,7 @@ type Routing struct {
 
 // DNS says which resolvers are used while connected.
 type DNS struct {
-	Mode    string   `toml:"mode"` // auto, off
+	Mode    string   `toml:"mode"` // auto (nothing yet), off
 	Servers []string `toml:"servers"`
 	Search  []string `toml:"search"`
 	Domains []string `toml:"domains"`
@@ -149,15 +147,6 @@ func readAll(r io.Reader, name string) ([]byte, error) {
 		return nil, fmt.Errorf("profile: %s is larger than %d octets", name, maxFile)
 	}
 	return data, nil
-}
-
-// Marshal is the profile as a file that Parse reads back to the same profile.
-func (p *Profile) Marshal() ([]byte, error) {
-	var b bytes.Buffer
-	if err := toml.NewEncoder(&b).Encode(p); err != nil {
-		return nil, fmt.Errorf("profile: %w", err)
-	}
-	return b.Bytes(), nil
 }
 
 // Login is the name that PPP sends: DOMAIN\user, or the user alone.

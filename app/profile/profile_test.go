@@ -72,7 +72,7 @@ search = []
 domains = []
 
 [reconnect]
-on_drop = true
+on_drop = false
 on_start = false
 idle_disconnect = "0"
 `
@@ -142,6 +142,44 @@ func TestMarshalReadsBack(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("Parse(Marshal) = %+v, want %+v from\n%s", got, want, out)
 		}
+	}
+}
+
+// What does nothing yet is no line of a file, but is not kept quiet either.
+func TestMarshalNotYet(t *testing.T) {
+	p, err := Parse("a", []byte(minimal+"[dns]\nmode = \"off\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\n# from_gateway = true  (not supported yet: without effect)\n", "\n# on_drop = true  (not supported yet: without effect)\n",
+		"\n# mppe = 'auto'  (not supported yet: without effect)\n", "\nmode = 'off'\n", "\nmode = 'full'\n",
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if n := strings.Count(string(out), "not supported yet"); n != 3 {
+		t.Errorf("%d keys are without effect, want 3:\n%s", n, out)
+	}
+}
+
+// The ends of the ranges that tests against gateways rely on.
+func TestShortTimes(t *testing.T) {
+	p, err := Parse("a", []byte(minimal+`ipsec = { phase1_lifetime = "30s", phase2_lifetime = "10s", dpd_interval = "1s" }
+l2tp.hello_interval = "1s"
+ppp = { echo_interval = "1s", auth_timeout = "1s" }
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []Duration{p.IPsec.Phase1Lifetime, p.IPsec.Phase2Lifetime, p.IPsec.DPDInterval, p.L2TP.HelloInterval, p.PPP.EchoInterval, p.PPP.AuthTimeout}
+	if want := []Duration{30e9, 10e9, 1e9, 1e9, 1e9, 1e9}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
