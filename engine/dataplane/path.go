@@ -43,7 +43,7 @@ func (e Encapsulation) String() string {
 // rekey or a new session is a new Path, which shares the old one's Counters.
 type Path struct {
 	Encapsulation Encapsulation
-	Out           *esp.Outbound  // nil without IPsec
+	Out           *esp.Outbound  // nil without IPsec, and while there is no SA: then nothing goes out
 	In            []*esp.Inbound // all that may still receive, nil without IPsec
 
 	Peer          netip.AddrPort // where datagrams go; zero on a connected socket
@@ -63,6 +63,7 @@ type Path struct {
 type Counters struct {
 	RxPackets, RxBytes, TxPackets, TxBytes atomic.Uint64 // IP packets and their octets
 	DropNoSession                          atomic.Uint64 // IP before the network is up, or another session's
+	DropNoSA                               atomic.Uint64 // nothing to encrypt it with: it must not go out in clear
 	DropMalformed                          atomic.Uint64 // authenticated, but no L2TP or PPP
 	DropUnknownSPI                         atomic.Uint64
 	DropControlFull                        atomic.Uint64                  // the control goroutine was behind
@@ -210,10 +211,18 @@ func (p *Path) finish(now time.Time, batch []*packet.Buffer) error {
 	for _, b := range batch {
 		b.Peer = p.Peer
 	}
-	if p.Out == nil {
-		return nil
+	switch {
+	case p.Out != nil:
+		return p.Out.Seal(batch)
+	case p.Encapsulation != Plain: // between a Delete and the next Quick Mode
+		for _, b := range batch {
+			if b.Len() > 0 {
+				b.Drop()
+				p.Counters.DropNoSA.Add(1)
+			}
+		}
 	}
-	return p.Out.Seal(batch)
+	return nil
 }
 
 // Open turns a batch of datagrams from the gateway (ESP packets, or L2TP

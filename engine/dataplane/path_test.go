@@ -243,3 +243,31 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// A path of IPsec whose outbound SA is gone, as between a Delete and the next
+// Quick Mode, let IP packets out in clear.
+func TestNoSANothingInClear(t *testing.T) {
+	for _, e := range []Encapsulation{UDP, ESP} {
+		client, _ := pair(t, e, func(p *Path) { p.Out = nil })
+		for name, seal := range map[string]func([]*packet.Buffer) error{
+			"Seal":        func(b []*packet.Buffer) error { return client.Seal(time.Unix(1, 0), b) },
+			"SealControl": func(b []*packet.Buffer) error { return client.SealControl(time.Unix(1, 0), b, true) },
+		} {
+			batch := packet.NewBatch(2)
+			for _, b := range batch {
+				b.Set(ipPacket(100))
+			}
+			if err := seal(batch); err != nil {
+				t.Errorf("%v: %s gives %v", e, name, err)
+			}
+			for _, b := range batch {
+				if b.Len() > 0 {
+					t.Errorf("%v: %s without an SA leaves %x to be sent", e, name, b.Bytes())
+				}
+			}
+		}
+		if got := client.Counters.DropNoSA.Load(); got != 4 {
+			t.Errorf("%v: %d packets counted as dropped, want 4", e, got)
+		}
+	}
+}
