@@ -40,6 +40,7 @@ type command struct {
 // call is one use of a command.
 type call struct {
 	Streams
+	hurry   <-chan struct{} // closed: end without waiting for anybody
 	command *command
 	args    []string
 }
@@ -62,7 +63,9 @@ var versionCommand = &command{
 
 // Run runs one command line, without the program's name, and gives the exit
 // status. The end of ctx is the wish to stop in order.
-func Run(ctx context.Context, args []string, s Streams) int {
+func Run(ctx context.Context, args []string, s Streams) int { return runCommand(ctx, nil, args, s) }
+
+func runCommand(ctx context.Context, hurry <-chan struct{}, args []string, s Streams) int {
 	if len(args) == 0 {
 		printHelp(s.Err)
 		return exitUsage
@@ -71,15 +74,18 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	if isHelp(name) {
 		return help(rest, s)
 	}
+	if len(rest) > 0 && isHelp(rest[0]) {
+		return help([]string{name}, s)
+	}
 	for _, c := range commands() {
 		if c.name == name {
-			if len(rest) > 0 && isHelp(rest[0]) {
-				c.printUsage(s.Out)
-				return exitDone
-			}
-			return c.run(ctx, &call{Streams: s, command: c, args: rest})
+			return c.run(ctx, &call{s, hurry, c, rest})
 		}
 	}
+	return unknown(name, s)
+}
+
+func unknown(name string, s Streams) int {
 	fmt.Fprintf(s.Err, "culvert: there is no command %q; culvert help lists them\n", name)
 	return exitUsage
 }
@@ -97,8 +103,7 @@ func help(args []string, s Streams) int {
 			return exitDone
 		}
 	}
-	fmt.Fprintf(s.Err, "culvert: there is no command %q; culvert help lists them\n", args[0])
-	return exitUsage
+	return unknown(args[0], s)
 }
 
 func printHelp(w io.Writer) {

@@ -100,8 +100,8 @@ func TestUpRefuses(t *testing.T) {
 		want  []string
 	}{
 		{"no such profile", "", []string{"up", "--direct", bad + "x"}, []string{"The profile has faults.", "no such file"}},
-		{"bad profile", "", []string{"up", "--direct", bad}, []string{"The profile has faults.", "profile.invalid\n", "  " + bad + ": servers: must name"}},
-		{"no secrets", "", []string{"up", good, "--direct"}, []string{"A secret is missing.", "secret.missing\n", "give psk, password with --secrets FILE"}},
+		{"bad profile", "", []string{"up", "--direct", bad}, []string{"The profile has faults.", "profile.invalid\n", "  evidence  " + bad + ": servers: must name"}},
+		{"no secrets", "", []string{"up", good, "--direct"}, []string{"A secret is missing.", "secret.missing\n", "  evidence  give psk, password with --secrets FILE"}},
 		{"not all secrets", "psk = \"k\"\n", []string{"up", "--direct", "--secrets", "-", good}, []string{"give password with"}},
 		{"secrets that others read", "", []string{"up", "--direct", "--secrets", open, good}, []string{"chmod 600 " + open}},
 		{"faulty secrets", "psk = 1\n", []string{"up", "--direct", "--secrets", "-", good}, []string{"stdin:1: psk: must be a string, not an integer"}},

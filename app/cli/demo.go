@@ -58,24 +58,20 @@ var demoCommand = &command{
 
 // demo moves n octets each way, or with 0 as many as take a moment.
 func demo(ctx context.Context, c *call, n int64, asJSON bool) int {
-	var p printer = newHumanPrinter(c.Streams)
-	if asJSON {
-		p = jsonPrinter{c.Out}
-	}
 	m, err := newDemoMachine()
 	if err != nil {
 		fmt.Fprintf(c.Err, "culvert demo: %v\n", err)
 		return exitInternal
 	}
 	defer m.close()
-	d := &directRun{machine: m, profile: demoProfile(), secrets: m.secrets, events: newStream(p)}
+	d := &directRun{machine: m, profile: demoProfile(), secrets: m.secrets, events: newStream(newPrinter(c.Streams, asJSON)), hurry: c.hurry}
 	defer d.events.end()
 	d.log("info", fmt.Sprintf("a gateway on %v and a client, both in this process", m.gateway.Addr(stack.Port500)))
 
 	start := time.Now()
 	d.state(api.StateEvent{State: api.Connecting})
-	s, err := d.connectAny(ctx)
-	if errors.Is(err, context.Canceled) {
+	s, err := d.connecting(ctx)
+	if errors.Is(err, context.Canceled) || errors.Is(err, errHurry) {
 		d.state(api.StateEvent{State: api.Disconnected})
 		return exitNotConnected
 	}
@@ -86,8 +82,11 @@ func demo(ctx context.Context, c *call, n int64, asJSON bool) int {
 	sum := api.SummaryEvent{SetupMS: time.Since(start).Milliseconds(), Suite: d.network.Suite}
 	err = m.transfer(ctx, s, n, &sum)
 	d.state(api.StateEvent{State: api.Disconnecting})
-	s.Close()
+	hurry := d.close(s)
 	d.state(api.StateEvent{State: api.Disconnected})
+	if ctx.Err() != nil || hurry != nil {
+		return exitDone // as asked
+	}
 	if err != nil {
 		if lost := s.Wait(); lost != nil {
 			return d.failed(lost, exitLost)

@@ -52,7 +52,7 @@ func TestDemoForPeople(t *testing.T) {
 	if status != 0 || errs != "" {
 		t.Fatalf("status %d, errors %q\n%s", status, errs, out)
 	}
-	for _, want := range []string{"✓ Phase 1", "✓ Routes", "Connected to 127.0.0.1: address 10.99.0.", "Through the tunnel: 100 kB down at ", "every octet arrived as it was sent."} {
+	for _, want := range []string{"✓ Phase 1", "✓ Routes", "Connected to 127.0.0.1 after ", " ms: address 10.99.0.", "Through the tunnel: 100 kB down at ", "every octet arrived as it was sent."} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

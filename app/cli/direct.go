@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type directRun struct {
 	profile *profile.Profile
 	secrets *profile.Secrets
 	events  *stream
+	hurry   <-chan struct{} // closed: there is no time to tell the gateway
 
 	started map[failure.Stage]time.Time // of the control goroutine, and before it runs
 	server  netip.Addr                  // the one being tried, then the one that is connected
@@ -54,6 +56,70 @@ type directRun struct {
 	network stack.Network
 	name    string // of the interface
 	restore error  // what closing the device said
+
+	making sync.Mutex // guards what follows, and is held while Device is at work
+	device *restoring // nil: not yet
+	over   bool       // no device is to be made any more
+}
+
+// errHurry is the wish to end without waiting for the gateway.
+var errHurry = errors.New("no time to end in order")
+
+// connecting connects, and says at once that it stops when ctx is done. Its
+// error is errHurry when not even that may take a while.
+func (d *directRun) connecting(ctx context.Context) (session, error) {
+	type result struct {
+		s   session
+		err error
+	}
+	connected := make(chan result, 1)
+	go func() { // ends by itself; after errHurry with the process
+		s, err := d.connectAny(ctx)
+		connected <- result{s, err}
+	}()
+	stop := ctx.Done()
+	for {
+		select {
+		case r := <-connected:
+			if r.err != nil || stop != nil {
+				return r.s, r.err
+			}
+			// It came up in the last moment: that it stops was said already.
+			return nil, cmp.Or(d.close(r.s), context.Canceled)
+		case <-stop:
+			d.state(api.StateEvent{State: api.Disconnecting})
+			stop = nil
+		case <-d.hurry:
+			return nil, errHurry
+		}
+	}
+}
+
+// close ends the session in order; errHurry when there is no time for that.
+func (d *directRun) close(s session) error {
+	closed := make(chan struct{})
+	go func() { // ends by itself; after errHurry with the process
+		s.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-d.hurry:
+		return errHurry
+	}
+}
+
+// abandon takes back what was done to the system and leaves the rest to the end
+// of the process.
+func (d *directRun) abandon() {
+	d.making.Lock()
+	defer d.making.Unlock()
+	d.over = true
+	if d.device != nil {
+		d.device.Close() // restoreError has what it says
+	}
+	d.log("warn", "ended at once: the gateway was not told, and may keep the old connection for some minutes")
 }
 
 // connectAny tries the gateways of the profile in their order, each address of
@@ -145,34 +211,48 @@ func (d *directRun) connect(ctx context.Context, server netip.Addr) (session, er
 		d.log("info", "no luck there; trying "+server.String())
 	}
 	d.server = server
+	d.started = map[failure.Stage]time.Time{}
 	cfg := engineConfig(d.profile, d.secrets)
 	cfg.Gateway = server
 	cfg.Events = d.stack
-	cfg.Device = func(_ context.Context, n stack.Network) (dataplane.Device, error) {
-		dev, name, err := d.machine.device(d.profile, server, n)
-		if err != nil {
-			return nil, err
-		}
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.network, d.name = n, name
-		return &restoring{dev, d}, nil
-	}
+	cfg.Device = func(_ context.Context, n stack.Network) (dataplane.Device, error) { return d.makeDevice(server, n) }
 	return d.machine.connect(ctx, cfg)
+}
+
+func (d *directRun) makeDevice(server netip.Addr, n stack.Network) (dataplane.Device, error) {
+	d.making.Lock()
+	defer d.making.Unlock()
+	if d.over {
+		return nil, context.Canceled
+	}
+	dev, name, err := d.machine.device(d.profile, server, n)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.network, d.name = n, name
+	d.device = &restoring{Device: dev, d: d}
+	return d.device, nil
 }
 
 // restoring keeps what closing the device says: the engine has no use for it.
 type restoring struct {
 	dataplane.Device
-	d *directRun
+	d    *directRun
+	once sync.Once
+	err  error
 }
 
+// Close may be called by the engine and by us.
 func (r *restoring) Close() error {
-	err := r.Device.Close()
-	r.d.mu.Lock()
-	defer r.d.mu.Unlock()
-	r.d.restore = errors.Join(r.d.restore, err)
-	return err
+	r.once.Do(func() {
+		r.err = r.Device.Close()
+		r.d.mu.Lock()
+		defer r.d.mu.Unlock()
+		r.d.restore = errors.Join(r.d.restore, r.err)
+	})
+	return r.err
 }
 
 func (d *directRun) restoreError() error {
@@ -186,6 +266,9 @@ func (d *directRun) restoreError() error {
 func (d *directRun) stack(now time.Time, e stack.Event) {
 	switch e := e.(type) {
 	case stack.StageStarted:
+		if first := e.Stage == failure.Phase1 || !d.profile.IPsec.Enabled && e.Stage == failure.Tunnel; first && !d.started[e.Stage].IsZero() {
+			d.events.offer(now, api.LogEvent{Level: "info", Message: "once more, in another way"})
+		}
 		d.started[e.Stage] = now
 		d.events.offer(now, api.StageEvent{Stage: e.Stage, State: api.Started})
 	case stack.StageDone:
@@ -208,7 +291,7 @@ func (d *directRun) stack(now time.Time, e stack.Event) {
 		}
 		d.events.offer(now, out)
 	case stack.Waiting:
-		d.events.offer(now, api.StateEvent{State: api.Waiting, SecondsLeft: int(e.Left.Seconds())})
+		d.events.offer(now, api.StateEvent{State: api.Waiting, SecondsLeft: int((e.Left + time.Second - 1) / time.Second)})
 	}
 }
 

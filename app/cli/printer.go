@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
@@ -20,6 +19,13 @@ type printer interface {
 	print(at time.Time, e api.Event)
 }
 
+func newPrinter(s Streams, asJSON bool) printer {
+	if asJSON {
+		return jsonPrinter{s.Out}
+	}
+	return newHumanPrinter(s)
+}
+
 // jsonPrinter prints one object a line.
 type jsonPrinter struct{ w io.Writer }
 
@@ -32,9 +38,13 @@ type humanPrinter struct {
 	out, err io.Writer
 	live     bool // out is a terminal: show the stage in work, too
 	open     bool // a line without its end is on the terminal
-	stage    api.Stage
-	waiting  bool
-	ending   bool // the connection is being ended as asked
+	waiting  bool // for a person, who knows by now
+
+	began     time.Time // when connecting began
+	stage     api.Stage // the one in work, and when it started
+	since     time.Time
+	connected bool
+	ending    bool // as asked
 }
 
 func newHumanPrinter(s Streams) *humanPrinter {
@@ -53,18 +63,18 @@ func isTerminal(w io.Writer) bool {
 // clearLine goes back to the start of the line and empties it (ECMA-48, 8.3.41).
 const clearLine = "\r\x1b[K"
 
-func (p *humanPrinter) print(_ time.Time, e api.Event) {
+func (p *humanPrinter) print(at time.Time, e api.Event) {
 	if p.open {
 		fmt.Fprint(p.out, clearLine)
 		p.open = false
 	}
 	switch e := e.(type) {
 	case api.StageEvent:
-		p.stageLine(e)
+		p.stageLine(at, e)
 	case api.StateEvent:
-		p.stateLine(e)
+		p.stateLine(at, e)
 	case api.FailureEvent:
-		p.failure(e)
+		p.failure(at, e)
 	case api.LogEvent:
 		fmt.Fprintf(p.out, "  %s\n", clean(e.Message))
 	case api.SummaryEvent:
@@ -72,10 +82,10 @@ func (p *humanPrinter) print(_ time.Time, e api.Event) {
 	}
 }
 
-func (p *humanPrinter) stageLine(e api.StageEvent) {
+func (p *humanPrinter) stageLine(at time.Time, e api.StageEvent) {
 	p.waiting = false
 	if e.State == api.Started {
-		p.stage = e.Stage
+		p.stage, p.since = e.Stage, at
 		if p.live {
 			fmt.Fprintf(p.out, "  … %s", diagnosis.StageName(e.Stage))
 			p.open = true
@@ -96,7 +106,7 @@ func (p *humanPrinter) stageLine(e api.StageEvent) {
 // shown is what people see of what was agreed; everything is in the JSON.
 var shown = map[api.Stage][]struct{ key, label string }{
 	failure.Resolve:      {{"address", ""}},
-	failure.Phase1:       {{"suite", ""}, {"nat", "NAT "}},
+	failure.Phase1:       {{"suite", ""}},
 	failure.Phase2:       {{"suite", ""}, {"encapsulation", "in "}},
 	failure.Tunnel:       {{"host", ""}, {"vendor", ""}},
 	failure.Link:         {{"mru", "MRU "}},
@@ -132,10 +142,13 @@ func weak(name string) bool {
 	return err == nil && s.Weak()
 }
 
-func (p *humanPrinter) stateLine(e api.StateEvent) {
+func (p *humanPrinter) stateLine(at time.Time, e api.StateEvent) {
 	switch e.State {
+	case api.Connecting:
+		p.began = at
 	case api.Connected:
-		fmt.Fprintf(p.out, "\nConnected to %s: address %s", e.Server, e.Address)
+		p.connected = true
+		fmt.Fprintf(p.out, "\nConnected to %s after %d ms: address %s", e.Server, at.Sub(p.began).Milliseconds(), e.Address)
 		if e.Interface != "" {
 			fmt.Fprintf(p.out, " on %s", e.Interface)
 		}
@@ -147,9 +160,13 @@ func (p *humanPrinter) stateLine(e api.StateEvent) {
 		p.waiting = true
 	case api.Disconnecting:
 		p.ending = true
-		fmt.Fprintln(p.out, "Disconnecting.")
+		if p.connected {
+			fmt.Fprintln(p.out, "Disconnecting.")
+		} else {
+			fmt.Fprintln(p.out, "Stopped before it was connected; telling the server. Once more ends at once.")
+		}
 	case api.Disconnected:
-		if p.ending { // else a failure has said so
+		if p.ending && p.connected { // else a failure or the line above has said so
 			fmt.Fprintln(p.out, "Disconnected.")
 		}
 	}
@@ -157,19 +174,21 @@ func (p *humanPrinter) stateLine(e api.StateEvent) {
 
 // failure prints what happened, why and what to do, then the code and what was
 // seen.
-func (p *humanPrinter) failure(e api.FailureEvent) {
+func (p *humanPrinter) failure(at time.Time, e api.FailureEvent) {
 	if e.Stage != 0 && e.Stage == p.stage {
-		fmt.Fprintf(p.out, "  ✗ %s\n", diagnosis.StageName(e.Stage))
+		fmt.Fprintf(p.out, "  ✗ %-11s%6d ms\n", diagnosis.StageName(e.Stage), at.Sub(p.since).Milliseconds())
 	}
 	d := diagnosis.Lookup(e.Code)
 	fmt.Fprintf(p.err, "\n%s.\n%s\n%s\n\n", d.Title, d.Cause, d.Advice)
-	fmt.Fprintf(p.err, "%s", e.Code)
+	fmt.Fprintf(p.err, "  code      %s", e.Code)
 	if d.Windows != 0 {
 		fmt.Fprintf(p.err, " (in Windows: error %d)", d.Windows)
 	}
 	fmt.Fprintln(p.err)
+	label := "evidence"
 	for _, line := range e.Evidence {
-		fmt.Fprintf(p.err, "  %s\n", clean(line))
+		fmt.Fprintf(p.err, "  %-8s  %s\n", label, clean(line))
+		label = ""
 	}
 }
 
@@ -208,46 +227,4 @@ func rate(bits uint64) string {
 		return fmt.Sprintf("%d Mbit/s", bits/1_000_000)
 	}
 	return fmt.Sprintf("%.2f Gbit/s", float64(bits)/1e9)
-}
-
-// eventQueue is how many events wait for a slow reader of our output.
-const eventQueue = 256
-
-// stream hands events to a printer in a goroutine of its own, which end stops
-// and waits for: a pipe that nobody reads must not hold up a connection.
-type stream struct {
-	events chan timedEvent
-	done   sync.WaitGroup
-}
-
-type timedEvent struct {
-	at time.Time
-	e  api.Event
-}
-
-func newStream(p printer) *stream {
-	s := &stream{events: make(chan timedEvent, eventQueue)}
-	s.done.Go(func() {
-		for t := range s.events {
-			p.print(t.at, t.e)
-		}
-	})
-	return s
-}
-
-// send waits for room.
-func (s *stream) send(at time.Time, e api.Event) { s.events <- timedEvent{at, e} }
-
-// offer drops the event when there is no room.
-func (s *stream) offer(at time.Time, e api.Event) {
-	select {
-	case s.events <- timedEvent{at, e}:
-	default:
-	}
-}
-
-// end waits until everything is printed.
-func (s *stream) end() {
-	close(s.events)
-	s.done.Wait()
 }

@@ -36,13 +36,13 @@ var story = []api.Event{
 }
 
 const storyLines = `  ✓ Find server     3 ms  198.51.100.1
-  ✓ Phase 1        41 ms  3des-sha1-modp1024 (outdated), NAT both
+  ✓ Phase 1        41 ms  3des-sha1-modp1024 (outdated)
   ✓ Phase 2        12 ms  aes128gcm16, in udp
   ✓ Tunnel          7 ms  gw [31m
   … The server takes its time: somebody may have to approve the login on a phone (88 s left).
   ✓ Log in      12345 ms  MS-CHAPv2
 
-Connected to 198.51.100.1: address 10.99.0.10 on culvert0, aes128gcm16, packets of up to 1400 octets.
+Connected to 198.51.100.1 after 0 ms: address 10.99.0.10 on culvert0, aes128gcm16, packets of up to 1400 octets.
   a note
 Disconnecting.
 Disconnected.
@@ -78,9 +78,10 @@ func TestHumanFailure(t *testing.T) {
 	var out, errs strings.Builder
 	p := newHumanPrinter(Streams{Out: &out, Err: &errs})
 	p.print(time.Time{}, api.StageEvent{Stage: failure.Authenticate, State: api.Started})
-	p.print(time.Time{}, diagnosis.Event(&failure.Failure{Stage: failure.Authenticate, Code: failure.PPPBadCredentials, Evidence: []string{"E=691 R=1\x07"}}))
+	p.print(time.Time{}.Add(1234*time.Millisecond), diagnosis.Event(&failure.Failure{Stage: failure.Authenticate, Code: failure.PPPBadCredentials,
+		Evidence: []string{"E=691 R=1\x07", "also tried another"}}))
 	p.print(time.Time{}, api.StateEvent{State: api.Disconnected}) // goes without saying
-	if out.String() != "  ✗ Log in\n" {
+	if out.String() != "  ✗ Log in       1234 ms\n" {
 		t.Errorf("output %q", out.String())
 	}
 	const want = `
@@ -88,8 +89,9 @@ The user name or password is wrong.
 The server knows this way of logging in, but not this user with this password.
 Enter both again. Some gateways want the domain as well, or user@hub.
 
-ppp.bad-credentials (in Windows: error 691)
-  E=691 R=1 
+  code      ppp.bad-credentials (in Windows: error 691)
+  evidence  E=691 R=1 
+            also tried another
 `
 	if errs.String() != want {
 		t.Errorf("errors\n%s\nwant\n%s", errs.String(), want)

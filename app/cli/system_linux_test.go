@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"strings"
 	"syscall"
@@ -28,10 +26,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) == "" {
 		os.Exit(m.Run())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	status := Run(ctx, os.Args[1:], Streams{os.Stdin, os.Stdout, os.Stderr})
-	stop()
-	os.Exit(status)
+	os.Exit(Main())
 }
 
 // world is two networks: the gateway 198.51.100.1 and the client 198.51.100.3,
@@ -77,6 +72,7 @@ func (w world) routes(t *testing.T) string {
 // program is culvert at work.
 type program struct {
 	cmd   *exec.Cmd
+	out   io.Closer
 	lines *bufio.Scanner
 	seen  []string
 }
@@ -94,7 +90,7 @@ func start(t *testing.T, namespace, stdin string, args ...string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.cmd.Stderr = p.cmd.Stdout
+	p.cmd.Stderr, p.out = p.cmd.Stdout, out
 	p.lines = bufio.NewScanner(out)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -133,11 +129,16 @@ func (p *program) end(t *testing.T) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-func (p *program) stop(t *testing.T) int {
+func (p *program) signal(t *testing.T, s os.Signal) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.cmd.Process.Signal(s); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (p *program) stop(t *testing.T) int {
+	t.Helper()
+	p.signal(t, syscall.SIGTERM)
 	return p.end(t)
 }
 
@@ -279,4 +280,63 @@ func TestSystemKilled(t *testing.T) {
 	if after := w.routes(t); after != before {
 		t.Errorf("routes afterwards:\n%s\nwant\n%s", after, before)
 	}
+}
+
+// However the wish to stop comes, the routes go back.
+func TestSystemStops(t *testing.T) {
+	w := newWorld(t)
+	gw := start(t, w.gateway, "", "gateway", "--config", write(t, "gateway.toml", gatewayFile, 0o600))
+	gw.until(t, "Inside:")
+	before := w.routes(t)
+	up := func(t *testing.T, text string, flags ...string) *program {
+		return start(t, w.client, secretsText, append([]string{"up", "--direct", "--secrets", "-", write(t, "p.toml", text, 0o644)}, flags...)...)
+	}
+	check := func(t *testing.T, p *program, want int) {
+		t.Helper()
+		if status := p.end(t); status != want {
+			t.Errorf("status %d, want %d:\n%s", status, want, strings.Join(p.seen, "\n"))
+		}
+		if after := w.routes(t); after != before {
+			t.Errorf("routes afterwards:\n%s\nwant\n%s", after, before)
+		}
+	}
+
+	t.Run("while connecting", func(t *testing.T) {
+		p := up(t, strings.ReplaceAll(profileText, "198.51.100.1", "198.51.100.77")) // nobody is there
+		p.until(t, "Find server")
+		p.signal(t, os.Interrupt)
+		p.until(t, "Stopped before it was connected")
+		check(t, p, 3)
+		if n := len(p.seen); n != 2 {
+			t.Errorf("%d lines, want 2:\n%s", n, strings.Join(p.seen, "\n"))
+		}
+	})
+	t.Run("the terminal goes away", func(t *testing.T) {
+		p := up(t, profileText)
+		p.until(t, "Connected to")
+		p.signal(t, syscall.SIGHUP)
+		check(t, p, 0)
+	})
+	t.Run("nobody reads any more", func(t *testing.T) {
+		p := up(t, profileText, "--json")
+		p.until(t, `"state":"connected"`)
+		p.out.Close()
+		p.signal(t, syscall.SIGTERM)
+		check(t, p, 0)
+	})
+	t.Run("twice, and the gateway is deaf", func(t *testing.T) {
+		p := up(t, profileText)
+		p.until(t, "Connected to")
+		gw.signal(t, syscall.SIGSTOP)
+		defer gw.signal(t, syscall.SIGCONT)
+		p.signal(t, os.Interrupt)
+		p.until(t, "Disconnecting.")
+		asked := time.Now()
+		p.signal(t, os.Interrupt)
+		check(t, p, 0)
+		// In order it takes four seconds to give up.
+		if took := time.Since(asked); took > 2*time.Second {
+			t.Errorf("it took %v, want no time", took)
+		}
+	})
 }

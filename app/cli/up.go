@@ -39,11 +39,7 @@ func up(ctx context.Context, c *call, m machine) int {
 		c.usage("give --direct: connecting through a service is not supported yet")
 		return exitUsage
 	}
-	var p printer = newHumanPrinter(c.Streams)
-	if asJSON {
-		p = jsonPrinter{c.Out}
-	}
-	d := &directRun{machine: m, events: newStream(p)}
+	d := &directRun{machine: m, events: newStream(newPrinter(c.Streams, asJSON)), hurry: c.hurry}
 	defer d.events.end()
 	if code, f := d.load(file, secrets, c); f != nil {
 		d.events.send(time.Now(), *f)
@@ -86,8 +82,12 @@ func (d *directRun) run(ctx context.Context) int {
 	if err := d.machine.prepare(); err != nil {
 		return d.failed(err, exitNotConnected)
 	}
-	s, err := d.connectAny(ctx)
+	s, err := d.connecting(ctx)
 	switch {
+	case errors.Is(err, errHurry):
+		d.abandon()
+		d.state(api.StateEvent{State: api.Disconnected})
+		return exitNotConnected
 	case errors.Is(err, context.Canceled):
 		d.state(api.StateEvent{State: api.Disconnected})
 		return exitNotConnected
@@ -96,6 +96,10 @@ func (d *directRun) run(ctx context.Context) int {
 	}
 	d.connected()
 	err = d.wait(ctx, s)
+	if errors.Is(err, errHurry) {
+		d.abandon()
+		err = nil
+	}
 	if restore := d.restoreError(); restore != nil {
 		d.log("error", fmt.Sprintf("not everything could be put back: %v", restore))
 		if err == nil {
@@ -123,7 +127,8 @@ func (d *directRun) failed(err error, status int) int {
 	return status
 }
 
-// wait ends with the session, or ends it when ctx is done.
+// wait ends with the session, or ends it when ctx is done. Its error is the
+// session's, or errHurry.
 func (d *directRun) wait(ctx context.Context, s session) error {
 	tick := time.NewTicker(statsInterval)
 	defer tick.Stop()
@@ -133,8 +138,7 @@ func (d *directRun) wait(ctx context.Context, s session) error {
 			return s.Wait()
 		case <-ctx.Done():
 			d.state(api.StateEvent{State: api.Disconnecting})
-			s.Close()
-			return nil
+			return d.close(s)
 		case now := <-tick.C:
 			k := s.Counters()
 			d.events.offer(now, api.StatsEvent{RxBytes: k.RxBytes.Load(), TxBytes: k.TxBytes.Load(), RxPackets: k.RxPackets.Load(), TxPackets: k.TxPackets.Load()})

@@ -157,7 +157,7 @@ func TestUpStories(t *testing.T) {
 				c.m.then = func(*fakeSession) { cancel() }
 			}
 			var out, errs strings.Builder
-			status := up(ctx, &call{Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), &out, &errs}, upCommand,
+			status := up(ctx, &call{Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), &out, &errs}, nil, upCommand,
 				[]string{"--direct", "--json", "--secrets", "-", file}}, &c.m)
 			if status != c.status || errs.Len() != 0 {
 				t.Errorf("status %d, errors %q, want %d", status, errs.String(), c.status)
@@ -187,9 +187,9 @@ func TestUpAllFail(t *testing.T) {
 		fails: map[string]error{"198.51.100.1": fail(failure.Phase1, failure.IKENoAnswer), "2001:db8::1": fail(failure.Phase1, failure.IKEUnreachable)}}
 	file := write(t, "p.toml", "servers = [\"one.example\", \"2001:db8::1\", \"none.example\"]\nuser = \"alice\"\n", 0o644)
 	var out, errs strings.Builder
-	status := up(t.Context(), &call{Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), &out, &errs}, upCommand,
+	status := up(t.Context(), &call{Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), &out, &errs}, nil, upCommand,
 		[]string{"--direct", "--secrets", "-", file}}, m)
-	const want = "\n  seen\n  also tried 2001:db8::1: phase1: ike.unreachable (seen)\n  also tried none.example: resolve: dns.not-found (lookup none.example: no such host)\n"
+	const want = "\n  evidence  seen\n            also tried 2001:db8::1: phase1: ike.unreachable (seen)\n            also tried none.example: resolve: dns.not-found (lookup none.example: no such host)\n"
 	if status != 3 || !strings.HasPrefix(errs.String(), "\nNo VPN server answered.\n") || !strings.HasSuffix(errs.String(), want) {
 		t.Errorf("status %d, errors\n%s\nwant 3 and at the end\n%s", status, errs.String(), want)
 	}
@@ -199,7 +199,7 @@ func TestUpConnectedLine(t *testing.T) {
 	m := &fakeMachine{then: func(s *fakeSession) { s.end(fail(failure.Connected, failure.PathDead)) }}
 	file := write(t, "p.toml", "servers = [\"198.51.100.1\"]\nuser = \"alice\"\n[dns]\nmode = \"off\"\n[ipsec]\nenabled = false\n", 0o644)
 	var out, errs strings.Builder
-	up(t.Context(), &call{Streams{strings.NewReader("password = \"p\"\n"), &out, &errs}, upCommand, []string{"--direct", "--json", "--secrets", "-", file}}, m)
+	up(t.Context(), &call{Streams{strings.NewReader("password = \"p\"\n"), &out, &errs}, nil, upCommand, []string{"--direct", "--json", "--secrets", "-", file}}, m)
 	for _, want := range []string{
 		`"type":"stage","stage":"phase1","state":"done","ms":41,"detail":{"suite":"aes256-sha256-modp2048"}}`,
 		`"detail":{"interface":"culvert0"}}`,
