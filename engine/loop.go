@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/dataplane"
@@ -26,7 +26,7 @@ func (s *Session) run() {
 		case <-l.timer.C:
 			l.call(s.conn.Advance)
 		case <-closing:
-			closing = nil
+			closing, l.ending = nil, true
 			l.call(s.conn.Close)
 		}
 	}
@@ -49,17 +49,25 @@ func (s *Session) finish(f *failure.Failure) {
 	for waiting := true; waiting; {
 		select {
 		case m := <-s.control:
-			if m.device != nil && m.device.device != nil {
-				m.device.device.Close()
-			}
+			m.discard()
 		case <-done:
 			waiting = false
 		}
+	}
+	for len(s.control) > 0 { // what was told last
+		(<-s.control).discard()
 	}
 	if f != nil {
 		s.err = f
 	}
 	close(s.ended)
+}
+
+// discard undoes what came too late.
+func (m message) discard() {
+	if m.device != nil && m.device.device != nil {
+		m.device.device.Close()
+	}
 }
 
 // loop is the state of the control goroutine.
@@ -70,8 +78,8 @@ type loop struct {
 	buf     *packet.Buffer
 	down    bool
 	failure *failure.Failure
-	making  bool // Device is at work, or done
-	isUp    bool
+	network *stack.Network // what Device was told; nil: it was not called yet
+	ending  bool
 }
 
 // call calls one method of the connection and does what it says.
@@ -113,10 +121,13 @@ func (l *loop) openESP() *link {
 
 // fail ends the connection for a reason of this machine's.
 func (l *loop) fail(at failure.Stage, code failure.Code, err error) {
+	if l.ending {
+		return // for another reason
+	}
 	if l.failure == nil {
 		var f *failure.Failure
 		if !errors.As(err, &f) {
-			f = &failure.Failure{Stage: at, Code: code, Evidence: []string{err.Error()}}
+			f = &failure.Failure{Stage: at, Code: code, Evidence: []string{err.Error()}, Err: err}
 		}
 		l.failure = f
 	}
@@ -127,6 +138,8 @@ func (l *loop) message(m message) {
 	switch {
 	case m.device != nil:
 		l.deviceMade(m.device)
+	case m.broken != nil:
+		l.fail(failure.Connected, failure.NetworkChanged, m.broken)
 	case m.err != nil:
 		l.call(func(now time.Time, out *stack.Output) { l.conn.Unreachable(now, m.err, out) })
 	case m.l2tp:
@@ -152,11 +165,7 @@ func (l *loop) event(now time.Time, e stack.Event) {
 	switch e := e.(type) {
 	case stack.NetworkUp:
 		l.tellEvent(now, e)
-		if !l.making {
-			l.making = true
-			l.tellEvent(now, stack.StageStarted{Stage: failure.Routes})
-			l.wg.Go(func() { l.makeDevice(e.Network) })
-		}
+		l.networkUp(now, e.Network)
 		return
 	case stack.Trace:
 		if up, ok := e.Event.(ike.Phase1Up); ok {
@@ -180,25 +189,38 @@ func (l *loop) tellEvent(now time.Time, e stack.Event) {
 	}
 }
 
+// networkUp has the device made, once: after a renegotiation it goes on, unless
+// the gateway has given us another address meanwhile.
+func (l *loop) networkUp(now time.Time, n stack.Network) {
+	switch {
+	case l.network == nil:
+		l.network = &n
+		l.tellEvent(now, stack.StageStarted{Stage: failure.Routes})
+		l.wg.Go(func() { l.makeDevice(n) })
+	case l.network.Local != n.Local:
+		l.fail(failure.Connected, failure.GatewayRestarted, fmt.Errorf("the gateway gave %v, then %v", l.network.Local, n.Local))
+	}
+}
+
 // makeDevice has the device made away from the control goroutine: it may take
 // the system a while.
 func (s *Session) makeDevice(n stack.Network) {
 	d, err := s.cfg.Device(s.ctx, n)
-	if errors.Is(err, context.Canceled) {
-		return
-	}
-	s.control <- message{device: &deviceResult{d, err}} // not to be dropped; finish drains
+	s.tellSurely(message{device: &deviceResult{d, err}})
 }
 
 func (l *loop) deviceMade(r *deviceResult) {
-	if r.err != nil {
+	switch {
+	case r.err != nil:
 		l.fail(failure.Routes, failure.OSTUN, r.err)
+		return
+	case l.ending:
+		r.device.Close()
 		return
 	}
 	l.device.Store(&deviceBox{r.device})
 	l.wg.Go(func() { l.transmit(r.device) })
 	l.tellEvent(time.Now(), stack.StageDone{Stage: failure.Routes})
-	l.isUp = true
 	close(l.up)
 }
 

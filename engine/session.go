@@ -3,11 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/dataplane"
@@ -22,6 +22,13 @@ import (
 // has in flight. When it is full the newest is dropped and counted; every
 // protocol repeats.
 const controlQueue = 256
+
+// A socket that gives nothing but errors is read this often in a row, then once
+// in a while: it must not take a processor for itself.
+const (
+	patientErrors = 16
+	errorPause    = 100 * time.Millisecond
+)
 
 // Session is a connection at work.
 type Session struct {
@@ -61,7 +68,8 @@ type message struct {
 	data   []byte // a datagram, or with l2tp set what the data plane opened
 	l2tp   bool
 	from   uint16 // inner UDP port
-	err    error  // the socket said so
+	err    error  // the network said so
+	broken error  // the socket is of no use any more
 	device *deviceResult
 }
 
@@ -155,6 +163,10 @@ func (s *Session) Ended() <-chan struct{} { return s.ended }
 // Counters count the session's packets; they may be read at any time.
 func (s *Session) Counters() *dataplane.Counters { return s.conn.Counters() }
 
+// tellSurely gives m to the control goroutine, which also while it ends takes
+// what is told: not for what others can make happen.
+func (s *Session) tellSurely(m message) { s.control <- m }
+
 // tell gives m to the control goroutine, or drops it when that is behind.
 func (s *Session) tell(m message) {
 	select {
@@ -175,14 +187,15 @@ func (s *Session) receive(l *link) {
 	control := func(msg []byte, from uint16) {
 		s.tell(message{via: l.via, data: append([]byte(nil), msg...), l2tp: true, from: from})
 	}
-	for {
+	for failed := 0; ; {
 		n, err := r.Read(batch)
 		if err != nil {
-			if !s.readError(l, err) {
+			if failed++; !s.readError(l, err, failed) {
 				return
 			}
 			continue
 		}
+		failed = 0
 		sealed = sealed[:0]
 		for _, b := range batch[:n] {
 			if s.isData(l, b) {
@@ -221,15 +234,29 @@ func (s *Session) isData(l *link, b *packet.Buffer) bool {
 	return false
 }
 
-// readError tells the machines of ICMP errors; it says whether to read on.
-func (s *Session) readError(l *link, err error) bool {
+// readError says whether to read on after the failed-th error in a row. What
+// ICMP messages say comes as errors of many kinds, by each system's own numbers,
+// and anybody can forge them: none of them ends the reading.
+func (s *Session) readError(l *link, err error, failed int) bool {
+	switch {
+	case s.ctx.Err() != nil:
+		return false
+	case errors.Is(err, net.ErrClosed):
+		s.tellSurely(message{via: l.via, broken: err})
+		return false
+	}
+	s.tell(message{via: l.via, err: err})
+	if failed < patientErrors {
+		return true
+	}
+	pause := time.NewTimer(errorPause)
+	defer pause.Stop()
 	select {
 	case <-s.ctx.Done():
 		return false
-	default:
+	case <-pause.C:
+		return true
 	}
-	s.tell(message{via: l.via, err: err})
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
 }
 
 // transmit reads the device until it is closed.
@@ -239,11 +266,7 @@ func (s *Session) transmit(d dataplane.Device) {
 	for {
 		n, err := d.Read(batch)
 		if err != nil {
-			select {
-			case <-s.ctx.Done():
-			default:
-				s.tell(message{device: &deviceResult{err: err}})
-			}
+			s.tellSurely(message{device: &deviceResult{err: err}})
 			return
 		}
 		p := s.path.Load()

@@ -51,6 +51,9 @@ const (
 	// SoftEther answers our StopCCN with its own and repeats it until it is
 	// acknowledged; a new tunnel before that would hang it.
 	lingerWait = 100 * time.Millisecond
+	// How long a gateway has to answer after an ICMP message said that it is not
+	// there: as long as after a refusal in clear.
+	unreachableGrace = 2 * time.Second
 	// While a new SA pair waits for its first packet, LastSeen is looked at so
 	// often.
 	switchPoll = 10 * time.Millisecond
@@ -85,21 +88,26 @@ type Conn struct {
 	l2tp *l2tp.Conn
 	ppp  *ppp.Conn
 
-	children    []child
-	current     uint32 // inbound SPI of the child that sends
-	rekeyAsked  uint32 // inbound SPI of the child whose sequence runs out
-	tunnel      l2tp.TunnelUp
-	session     l2tp.SessionUp
-	link        ppp.LinkUp
-	network     Network
-	netUp       bool
-	innerPort   uint16 // ours
-	remotePort  uint16 // the peer's inner UDP port
-	peer        netip.AddrPort
-	path        *dataplane.Path
-	counters    dataplane.Counters
-	failed      *failure.Failure // why the connection is being ended
-	giveUpAt    time.Time        // of parting and stopping
+	children   []child
+	current    uint32 // inbound SPI of the child that sends
+	rekeyAsked uint32 // inbound SPI of the child whose sequence runs out
+	tunnel     l2tp.TunnelUp
+	session    l2tp.SessionUp
+	link       ppp.LinkUp
+	network    Network
+	netUp      bool
+	innerPort  uint16 // ours
+	remotePort uint16 // the peer's inner UDP port
+	peer       netip.AddrPort
+	path       *dataplane.Path
+	counters   dataplane.Counters
+	failed     *failure.Failure // why the connection is being ended
+	giveUpAt   time.Time        // of parting and stopping
+
+	answered      bool             // the peer has said something that was answered
+	unreachable   *failure.Failure // what the network says of the gateway
+	unreachableAt time.Time        // when that is believed
+
 	ikeDown     bool
 	scratchIKE  ike.Output
 	scratchL2TP l2tp.Output
@@ -187,6 +195,9 @@ func (c *Conn) handleIKE(now time.Time, port ike.Port, d Datagram, out *Output) 
 	}
 	c.feed()
 	c.ike.Handle(now, ike.Packet{From: d.Peer, Port: port, Data: d.Data}, &c.scratchIKE)
+	if len(c.scratchIKE.Datagrams) > 0 {
+		c.heard()
+	}
 	c.fromIKE(now, out)
 }
 
@@ -262,6 +273,9 @@ func (c *Conn) Advance(now time.Time, out *Output) {
 	if !c.giveUpAt.IsZero() && !now.Before(c.giveUpAt) {
 		c.nextPart(now, out)
 	}
+	if !c.unreachableAt.IsZero() && !now.Before(c.unreachableAt) {
+		c.fail(now, c.unreachable, out)
+	}
 }
 
 // Deadline is when Advance has something to do; zero when nothing is pending.
@@ -275,6 +289,7 @@ func (c *Conn) Deadline() time.Time {
 			d = t
 		}
 	}
+	earliest(c.unreachableAt)
 	if c.ike != nil && !c.ikeDown {
 		earliest(c.ike.Deadline())
 	}

@@ -21,6 +21,7 @@ func (c *Conn) fail(now time.Time, f *failure.Failure, out *Output) {
 	}
 	c.failed = f
 	c.phase = parting
+	c.unreachableAt = time.Time{}
 	if c.ppp == nil {
 		c.nextPart(now, out)
 		return
@@ -64,7 +65,7 @@ func (c *Conn) end(f *failure.Failure, out *Output) {
 		f = c.failed // what came first is the reason
 	}
 	c.phase = ended
-	c.giveUpAt = time.Time{}
+	c.giveUpAt, c.unreachableAt = time.Time{}, time.Time{}
 	for _, ch := range c.children {
 		ch.KeyIn.Zero()
 		ch.KeyOut.Zero()
@@ -93,16 +94,22 @@ var ikeCodes = map[ike.Reason]failure.Code{
 
 // Unreachable tells the connection that an ICMP message or the system said that
 // the gateway cannot be reached. Anybody can forge it, so it counts only before
-// the gateway has said anything.
+// the gateway has said anything, and the gateway gets a while to say it still.
 func (c *Conn) Unreachable(now time.Time, err error, out *Output) {
-	if c.phase != running || (c.stage != failure.Phase1 && (c.ike != nil || c.stage != failure.Tunnel)) {
+	if c.phase != running || c.answered || c.unreachable != nil || (c.stage != failure.Phase1 && (c.ike != nil || c.stage != failure.Tunnel)) {
 		return
 	}
 	code := failure.IKEUnreachable
 	if c.ike == nil {
 		code = failure.L2TPNoAnswer
 	}
-	c.fail(now, &failure.Failure{Stage: c.stage, Code: code, Evidence: []string{err.Error()}, Err: err}, out)
+	c.unreachable = &failure.Failure{Stage: c.stage, Code: code, Evidence: []string{err.Error()}, Err: err}
+	c.unreachableAt = now.Add(unreachableGrace)
+}
+
+// heard notes that the gateway answers: it can be reached.
+func (c *Conn) heard() {
+	c.answered, c.unreachable, c.unreachableAt = true, nil, time.Time{}
 }
 
 // failedAt makes a failure of code where the connection stands.

@@ -150,6 +150,9 @@ func (c *Conn) handleControl(now time.Time, msg []byte, from uint16, out *Output
 		c.publish(out)
 	}
 	c.l2tp.Handle(now, msg, &c.scratchL2TP)
+	if len(c.scratchL2TP.Packets) > 0 {
+		c.heard()
+	}
 	if c.cfg.Role == Gateway && slices.Contains(c.scratchL2TP.Events, l2tp.Event(l2tp.Drop{Reason: l2tp.DropNewTunnel})) {
 		c.listen(now, from, out)
 		c.l2tp.Handle(now, msg, &c.scratchL2TP)
