@@ -48,11 +48,14 @@ func TestCancel(t *testing.T) {
 
 // A device that was made while the session ended was left to nobody, now and then.
 func TestDeviceTooLate(t *testing.T) {
-	for range 50 {
+	for range 500 {
 		s := &Session{control: make(chan message, controlQueue), ended: make(chan struct{})}
 		s.ctx, s.cancel = context.WithCancel(t.Context())
 		d := newDevice()
 		s.cfg.Device = func(context.Context, stack.Network) (dataplane.Device, error) { return d, nil }
+		for range controlQueue - 1 {
+			s.tell(message{})
+		}
 		s.makeDevice(stack.Network{})
 		s.finish(nil)
 		if d.closed.Load() != 1 {
