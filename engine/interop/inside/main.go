@@ -25,7 +25,8 @@ import (
 const usage = `usage: inside serve ADDRESS:PORT     runs commands, sends and swallows bytes
        inside run URL <SCRIPT         runs a bash script over there: its output, its exit status
        inside get URL BYTES SECONDS   receives that many bytes in that time at most
-       inside put URL BYTES SECONDS   sends them`
+       inside put URL BYTES SECONDS   sends them
+       inside ping ADDRESS COUNT SIZE sends echo requests, 20 a second`
 
 func main() {
 	log.SetFlags(0)
@@ -55,6 +56,20 @@ func command(args []string) error {
 			return err
 		}
 		return json.NewEncoder(os.Stdout).Encode(t)
+	case len(args) == 4 && args[0] == "ping":
+		count, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		size, err := strconv.Atoi(args[3])
+		if err != nil {
+			return err
+		}
+		p, err := ping(args[1], count, size)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(p)
 	}
 	return errors.New(usage)
 }

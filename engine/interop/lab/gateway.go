@@ -74,12 +74,21 @@ func Reach(tb testing.TB, from *Host, to netip.Addr) {
 	tb.Fatalf("%s does not answer through the tunnel", to)
 }
 
-// Ping sends echo requests from a host, of which all must be answered.
+// Ping sends echo requests with size octets of data from a host, 20 a second, of
+// which all must be answered.
 func Ping(tb testing.TB, from *Host, to netip.Addr, count, size int) {
 	tb.Helper()
-	out := from.Run(tb, "ping", "-n", "-c", strconv.Itoa(count), "-i", "0.05", "-W", "3", "-s", strconv.Itoa(size), to.String())
-	if want := fmt.Sprintf("%d packets transmitted, %d received", count, count); !strings.Contains(out, want) {
-		tb.Errorf("echo requests of %d octets to %s:\n%s", size, to, out)
+	var p struct {
+		Sent, Answered int
+		Missing        []int
+		Slowest        float64 `json:"slowest_s"`
+	}
+	out := from.Run(tb, filepath.Join(from.bed.dir, "inside"), "ping", to.String(), strconv.Itoa(count), strconv.Itoa(size))
+	if err := json.Unmarshal([]byte(out), &p); err != nil {
+		tb.Fatalf("ping: %v: %s", err, out)
+	}
+	if p.Answered != count {
+		tb.Errorf("echo requests of %d octets to %s: %d of %d answered, missing %v", size, to, p.Answered, p.Sent, p.Missing)
 	}
 }
 
