@@ -1,6 +1,7 @@
 package ike
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -190,3 +191,52 @@ func TestFragmentFlood(t *testing.T) {
 
 // addrFor is where an attacker replays from.
 func addrFor(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), a.Port()+7) }
+
+// strongSwan's MM6 ends with a whole block of padding, which its HASH does not
+// cover, and phase 2 starts from that block: a forged copy with another one,
+// ahead of the real one, made the client speak to nobody.
+func TestForgedPadding(t *testing.T) {
+	for _, forgedFirst := range []bool{true, false} {
+		a, b := pair()
+		l := newLink(t, 1, a, b)
+		forged := 0
+		l.filter = func(dst *side, p Packet) []Packet {
+			if kindOf(l, dst, p) != 6 {
+				return []Packet{p}
+			}
+			pad(t, l.b.conn.sas[0], &p)
+			bad := p
+			bad.Data = clone(p.Data)
+			bad.Data[len(bad.Data)-1] ^= 1
+			forged++
+			if forgedFirst {
+				return []Packet{bad, p}
+			}
+			return []Packet{p, bad}
+		}
+		l.connect(5 * time.Second)
+		if forged == 0 {
+			t.Fatal("no MM6 seen")
+		}
+		l.sameKeys()
+		l.do(l.a, func(c *Conn, now time.Time, out *Output) { c.Probe(now, out) })
+		l.run(20*time.Second, nil)
+		if l.a.down != nil || l.b.down != nil || l.a.conn.dpd.tries != 0 {
+			t.Errorf("forged first %v: no answer to a probe: %s\n%s", forgedFirst, l.a, l.b)
+		}
+	}
+}
+
+// pad adds a block of padding to the MM6 that sa has just sent.
+func pad(t *testing.T, sa *ikeSA, p *Packet) {
+	t.Helper()
+	size := sa.keys.enc.BlockSize()
+	block, last := encryptCBC(sa.keys.enc, p.Data[len(p.Data)-size:], make([]byte, size))
+	p.Data = append(clone(p.Data), block...)
+	at := len(p.Data) - len(block) - int(binary.BigEndian.Uint32(p.Data[markerLen+24:]))
+	if at != markerLen {
+		t.Fatalf("MM6 is not one message behind a marker: it starts at %d", at)
+	}
+	binary.BigEndian.PutUint32(p.Data[at+24:], uint32(len(p.Data)-at))
+	sa.iv = last
+}

@@ -67,7 +67,7 @@ func (c *Conn) offer(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet, h d
 		return c.step(now, sa, m, pkt, h, out)
 	}
 	if sa.stage >= stageUp {
-		return c.anotherMM5(now, sa, m, out), 0
+		return c.anotherMM5(now, sa, m, out) || c.anotherMM6(now, sa, m, out), 0
 	}
 	for base := sa.base; base != nil; base = base.base {
 		if !base.expects(m) {
@@ -300,11 +300,44 @@ func (c *Conn) handleMM6(now time.Time, sa *ikeSA, m isakmp.Message, out *Output
 	if reason != 0 {
 		return reason
 	}
-	sa.iv, sa.peerID, sa.reply = o.next, id, nil
+	sa.mm6IV, sa.iv, sa.peerID, sa.reply = sa.iv, o.next, id, nil
 	sa.stage = stageUp
 	c.contactSent = true
 	c.initialContact(o.payloads, out)
 	return 0
+}
+
+// anotherMM6 takes an MM6 that differs from the one that established the SA
+// only in what its HASH does not cover, as anotherMM5 does: strongSwan has a
+// whole block of padding there. A Quick Mode under way goes out once more for a
+// peer that has this one as its last.
+func (c *Conn) anotherMM6(now time.Time, sa *ikeSA, m isakmp.Message, out *Output) bool {
+	if sa.mm6IV == nil || m.Flags&isakmp.FlagEncryption == 0 {
+		return false
+	}
+	before := sa.iv
+	sa.iv = sa.mm6IV
+	_, o, reason := c.authenticate(sa, m, sa.keys.hashR)
+	sa.iv = before
+	if reason != 0 || len(sa.otherIVs) >= maxBranches {
+		return false
+	}
+	same := func(iv []byte) bool { return string(iv) == string(o.next) }
+	if same(sa.iv) || slices.ContainsFunc(sa.otherIVs, same) {
+		return true
+	}
+	sa.otherIVs = append(sa.otherIVs, o.next)
+	for _, q := range sa.quicks {
+		if !q.initiator || q.stage != quickQM2 {
+			continue
+		}
+		msg, next := sa.sealHashed(isakmp.ExchangeQuickMode, q.id, sa.keys.messageIV(o.next, q.id), nil, q.request)
+		q.others = append(q.others, otherStart{o.next, next})
+		msgs := sa.split(msg)
+		q.resend.msgs = append(slices.Clip(q.resend.msgs), msgs...)
+		c.send(now, sa, msgs, out)
+	}
+	return true
 }
 
 // authenticate reads MM5 or MM6: an ID and the HASH over it.

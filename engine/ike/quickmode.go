@@ -41,10 +41,33 @@ type quick struct {
 	child    *child
 	hint     isakmp.NotifyType // the peer's unauthenticated word
 
+	request []isakmp.Payload // ours, until it is answered
+	others  []otherStart
+
 	rx       digest256
 	reply    [][]byte
 	resend   resend
 	deadline time.Time
+}
+
+// otherStart is what else the peer may have taken our QM1 with: another last
+// block of phase 1, and the IV of QM2 after that.
+type otherStart struct{ phase1, next []byte }
+
+// openAnswer opens what answers QM1, and settles which one it answers.
+func (sa *ikeSA) openAnswer(q *quick, m isakmp.Message, nonce []byte) (o opened, ok bool) {
+	if o, ok = sa.openHashed(m, q.iv, nonce); ok {
+		sa.settleIV()
+		return o, true
+	}
+	for _, other := range q.others {
+		if o, ok = sa.openHashed(m, other.next, nonce); ok {
+			sa.iv, q.iv, q.others = other.phase1, other.next, nil
+			sa.settleIV()
+			return o, true
+		}
+	}
+	return opened{}, false
 }
 
 // identities are the IDs of Quick Mode: what the SA is for.
@@ -96,7 +119,7 @@ func (c *Conn) startQuick(now time.Time, sa *ikeSA, out *Output) {
 		payloads = append(payloads, c.originalAddresses(sa, true)...)
 	}
 	msg, next := sa.sealHashed(isakmp.ExchangeQuickMode, q.id, sa.keys.messageIV(sa.iv, q.id), nil, payloads)
-	q.iv = next
+	q.iv, q.request = next, payloads
 	sa.quicks = append(sa.quicks, q)
 	msgs := sa.split(msg)
 	q.resend.start(now, msgs)
@@ -192,10 +215,10 @@ func (c *Conn) repeatQuick(now time.Time, sa *ikeSA, q *quick, out *Output) {
 
 // handleQM2 takes the responder's choice, and answers it with QM3.
 func (c *Conn) handleQM2(now time.Time, sa *ikeSA, q *quick, m isakmp.Message, pkt Packet, h digest256, out *Output) DropReason {
-	o, ok := sa.openHashed(m, q.iv, q.ni)
+	o, ok := sa.openAnswer(q, m, q.ni)
 	if !ok {
 		// A notification instead, within the exchange.
-		if o, ok = sa.openHashed(m, q.iv, nil); !ok {
+		if o, ok = sa.openAnswer(q, m, nil); !ok {
 			return DropBadHash
 		}
 		c.handlePayloads(now, sa, o.payloads, q, out)
@@ -286,6 +309,7 @@ func readIDs(payloads []isakmp.Payload) []isakmp.Identification {
 // finish stops repeating and keeps the exchange for the peer's repeats.
 func (q *quick) finish(now time.Time) {
 	q.stage, q.deadline, q.dh = quickDone, now.Add(quickLinger), nil
+	q.request, q.others = nil, nil
 	q.resend.stop()
 }
 

@@ -71,6 +71,7 @@ type ikeSA struct {
 	keys     *phase1Keys
 	iv       []byte // in Main Mode of its next message, then the last block of phase 1
 	mm5IV    []byte // of MM5, until the peer's next message
+	mm6IV    []byte // of MM6, likewise
 	otherIVs [][]byte
 
 	rx     digest256 // the last message accepted
@@ -182,10 +183,13 @@ func (sa *ikeSA) openFirst(m isakmp.Message) (o opened, ok bool) {
 		}
 	}
 	if ok {
-		sa.mm5IV, sa.otherIVs = nil, nil
+		sa.settleIV()
 	}
 	return o, ok
 }
+
+// settleIV is called when the peer's IV is known.
+func (sa *ikeSA) settleIV() { sa.mm5IV, sa.mm6IV, sa.otherIVs = nil, nil, nil }
 
 // messageID is a fresh one for an exchange under the SA.
 func (c *Conn) messageID(sa *ikeSA) uint32 {
