@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/culvert-vpn/culvert/engine/gateway"
 	"github.com/vishvananda/netns"
 )
 
@@ -83,6 +85,23 @@ func start(t *testing.T, namespace, stdin string, args ...string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startProgram(t, exe, namespace, stdin, args...)
+}
+
+// built is the program without the race detector, which takes memory of its own.
+func built(t *testing.T) string {
+	t.Helper()
+	exe := filepath.Join(t.TempDir(), "culvert")
+	build := exec.Command("go", "build", "-o", exe, "github.com/culvert-vpn/culvert/app/cmd/culvert")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v: %s", err, out)
+	}
+	return exe
+}
+
+func startProgram(t *testing.T, exe, namespace, stdin string, args ...string) *program {
+	t.Helper()
 	p := &program{cmd: exec.Command("ip", append([]string{"netns", "exec", namespace, exe}, args...)...)}
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	p.cmd.Stdin = strings.NewReader(stdin)
@@ -154,9 +173,9 @@ const (
 	secretsText = "psk = \"lab psk\"\npassword = \"correct horse\"\n"
 )
 
-// get fetches n octets from the service inside the tunnel, from the client's
+// inside opens a connection to the service inside the tunnel, from the client's
 // network.
-func (w world) get(t *testing.T, n int) int64 {
+func (w world) inside(t *testing.T) net.Conn {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -177,10 +196,17 @@ func (w world) get(t *testing.T, n int) int64 {
 	if err := errors.Join(err, netns.Set(before)); err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(25 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
+	return conn
+}
+
+// get fetches n octets through the tunnel.
+func (w world) get(t *testing.T, n int) int64 {
+	t.Helper()
+	conn := w.inside(t)
 	fmt.Fprintf(conn, "GET /bytes?n=%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", n)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -191,6 +217,24 @@ func (w world) get(t *testing.T, n int) int64 {
 		t.Fatal(err)
 	}
 	return got
+}
+
+// post sends n octets through the tunnel; the other end has to get them all.
+func (w world) post(t *testing.T, n int64) {
+	t.Helper()
+	conn := w.inside(t)
+	fmt.Fprintf(conn, "POST /digest HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", n)
+	if _, err := io.Copy(conn, gateway.NewSource(n)); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.HasSuffix(strings.TrimSpace(string(said)), fmt.Sprintf(" %d", n)) {
+		t.Errorf("the gateway says %q, %v, want %d octets", said, err, n)
+	}
 }
 
 // up --direct with everything real but the network between: TUN, routes, both
