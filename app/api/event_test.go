@@ -36,8 +36,8 @@ func TestEncode(t *testing.T) {
 			`{"time":"2026-11-22T12:14:15.678Z","type":"failure","code":"profile.invalid","title":"T","advice":"A","evidence":[]}`},
 		{"stats", StatsEvent{RxBytes: 1, TxBytes: 2, RxPackets: 3}, `{"time":"2026-11-22T12:14:15.678Z","type":"stats","rx_bytes":1,"tx_bytes":2,"rx_packets":3,"tx_packets":0}`},
 		{"log", LogEvent{Level: "info", Message: "a\nb"}, `{"time":"2026-11-22T12:14:15.678Z","type":"log","level":"info","msg":"a\nb"}`},
-		{"summary", SummaryEvent{SetupMS: 150, Bytes: 1 << 20, DownBitsPerSec: 8, UpBitsPerSec: 9, Suite: "aes128gcm16", Verified: true},
-			`{"time":"2026-11-22T12:14:15.678Z","type":"summary","setup_ms":150,"bytes":1048576,"down_bits_per_s":8,"up_bits_per_s":9,"suite":"aes128gcm16","verified":true}`},
+		{"summary", SummaryEvent{SetupMS: 150, Bytes: 1 << 20, DownBytes: 2 << 20, UpBytes: 1 << 20, DownBitsPerSec: 8, UpBitsPerSec: 9, Suite: "aes128gcm16", Verified: true},
+			`{"time":"2026-11-22T12:14:15.678Z","type":"summary","setup_ms":150,"bytes":1048576,"down_bytes":2097152,"up_bytes":1048576,"down_bits_per_s":8,"up_bits_per_s":9,"suite":"aes128gcm16","verified":true}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b strings.Builder

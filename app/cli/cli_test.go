@@ -83,7 +83,7 @@ func TestProfilesShow(t *testing.T) {
 	}
 	path = write(t, "bad.toml", "servers = []\nuser = 7\n", 0o644)
 	status, out, errs = run(t, "", "profiles", "show", path)
-	want := "The profile has faults:\n  " + path + ":1: servers: must name at least one gateway, such as [\"vpn.example.com\"]\n  " + path + ":2: user: must be a string, not an integer\n"
+	want := "The profile cannot be used:\n  " + path + ":1: servers: must name at least one gateway, such as [\"vpn.example.com\"]\n  " + path + ":2: user: must be a string, not an integer\n"
 	if status != 2 || out != "" || errs != want {
 		t.Errorf("status %d, output %q, errors\n%s\nwant\n%s", status, out, errs, want)
 	}
@@ -99,9 +99,9 @@ func TestUpRefuses(t *testing.T) {
 		args  []string
 		want  []string
 	}{
-		{"no such profile", "", []string{"up", "--direct", bad + "x"}, []string{"The profile has faults.", "no such file"}},
-		{"bad profile", "", []string{"up", "--direct", bad}, []string{"The profile has faults.", "profile.invalid\n", "  evidence  " + bad + ": servers: must name"}},
-		{"no secrets", "", []string{"up", good, "--direct"}, []string{"A secret is missing.", "secret.missing\n", "  evidence  give psk, password with --secrets FILE"}},
+		{"no such profile", "", []string{"up", "--direct", bad + "x"}, []string{"The profile cannot be used.", "no such file"}},
+		{"bad profile", "", []string{"up", "--direct", bad}, []string{"The profile cannot be used.", "profile.invalid\n", "  evidence  " + bad + ": servers: must name"}},
+		{"no secrets", "", []string{"up", good, "--direct"}, []string{"A secret is missing or cannot be used.", "secret.missing\n", "  evidence  give psk, password with --secrets FILE"}},
 		{"not all secrets", "psk = \"k\"\n", []string{"up", "--direct", "--secrets", "-", good}, []string{"give password with"}},
 		{"secrets that others read", "", []string{"up", "--direct", "--secrets", open, good}, []string{"chmod 600 " + open}},
 		{"faulty secrets", "psk = 1\n", []string{"up", "--direct", "--secrets", "-", good}, []string{"stdin:1: psk: must be a string, not an integer"}},

@@ -168,8 +168,7 @@ var tryElsewhere = []failure.Code{
 	failure.IPsecNoAnswer, failure.L2TPNoAnswer, failure.L2TPRefused, failure.L2TPSessionRefused, failure.L2TPSessionNoAnswer, failure.PPPNoAnswer,
 }
 
-// resolve finds the addresses of a gateway, IPv4 first: many a name has an IPv6
-// address that only a web server listens on.
+// resolve finds the addresses of a gateway.
 func (d *directRun) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
 	d.started = map[failure.Stage]time.Time{}
 	d.stack(time.Now(), stack.StageStarted{Stage: failure.Resolve})
@@ -196,14 +195,22 @@ func (d *directRun) resolve(ctx context.Context, name string) ([]netip.Addr, err
 		}
 		return nil, &failure.Failure{Stage: failure.Resolve, Code: code, Evidence: []string{err.Error()}, Err: err}
 	}
-	addrs = slices.Clone(addrs)
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	slices.SortStableFunc(addrs, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
-	addrs = slices.Compact(addrs)
+	addrs = inOrder(addrs)
 	d.stack(time.Now(), stack.StageDone{Stage: failure.Resolve, Detail: []stack.Detail{{Key: "address", Value: addrs[0].String()}}})
 	return addrs, nil
+}
+
+// inOrder is each of addrs once, IPv4 first: many a name has an IPv6 address
+// that only a web server listens on.
+func inOrder(addrs []netip.Addr) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range addrs {
+		if a = a.Unmap(); !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
+	return out
 }
 
 func (d *directRun) connect(ctx context.Context, server netip.Addr) (session, error) {

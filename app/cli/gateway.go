@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/diagnosis"
@@ -21,10 +22,7 @@ import (
 
 var gatewayCommand = &command{
 	name: "gateway", args: "--config FILE", short: "the embedded gateway, for other clients, until Ctrl+C",
-	long: "FILE is TOML with listen, psk and a table users (alice = \"password\"), and must not be readable by others.\n" +
-		"Inside, clients get an address of pool and reach the gateway's address, which serves HTTP to measure with:\n" +
-		"GET /bytes?n=N and POST /digest. It leads nowhere else. Ports 500 and 4500 may take root;\n" +
-		"ports = \"any\" does not. esp = true also serves raw ESP, which does.",
+	long: gatewayHelp,
 	run: func(ctx context.Context, c *call) int {
 		var file string
 		f := c.flags()
@@ -40,10 +38,45 @@ var gatewayCommand = &command{
 	},
 }
 
+const gatewayHelp = `FILE is TOML and must not be readable by others (chmod 600). All that is needed:
+
+` + gatewayExample + `
+What else may be set, with its default:
+
+` + gatewayDefaults + `
+Inside, clients reach the gateway's own address, which serves HTTP to measure with: GET /bytes?n=N and
+POST /digest. It leads nowhere else. Ports 500 and 4500 may take root, and so does raw ESP.`
+
+const gatewayExample = `    listen = "198.51.100.1"        # an address of this machine, the one that clients connect to
+    psk = "the group's key"
+
+    [users]
+    alice = "correct horse battery staple"
+    "CORP\\bob" = "another one"      # as the client sends it, with its domain
+`
+
+const gatewayDefaults = `    ports = "standard"             # 500 and 4500; any: the system's choice, which takes no root
+    plain = false                  # also L2TP without IPsec, on port 1701
+    esp = false                    # also raw ESP (IP protocol 50), for clients without NAT traversal
+    phase1 = []                    # such as ["aes256-sha256-modp2048"]; empty: all that is not broken
+    phase2 = []                    # such as ["aes128gcm16"]
+    pfs = "off"                    # or a group, such as "modp2048"
+    phase1_lifetime = "8h"
+    phase2_lifetime = "1h"
+    dpd_interval = "30s"
+    auth = []                      # demanded in this order; empty: mschapv2, chap, pap
+    address = "10.99.0.1"          # the gateway's own inside
+    pool = "10.99.0.0/24"          # the clients' inside
+    dns = []                       # two at most; empty: address
+    mtu = 1400
+    max_clients = 0                # 0: as many as pool has addresses
+    http = true
+`
+
 func serve(ctx context.Context, c *call, file string) int {
 	conf, err := profile.LoadGateway(file)
 	if err != nil {
-		fmt.Fprintln(c.Err, "The gateway's configuration has faults:")
+		fmt.Fprintln(c.Err, "The gateway's configuration cannot be used:")
 		for _, f := range faults(err) {
 			fmt.Fprintf(c.Err, "  %s\n", f)
 		}
@@ -61,16 +94,8 @@ func serve(ctx context.Context, c *call, file string) int {
 		}
 	}
 	g, err := gateway.Start(cfg)
-	switch {
-	case errors.Is(err, gateway.ErrConfig):
-		fmt.Fprintf(c.Err, "culvert gateway: %v\n", err)
-		return exitUsage
-	case errors.Is(err, os.ErrPermission):
-		fmt.Fprintf(c.Err, "culvert gateway: %v\nPorts below 1024 and raw ESP take root; ports = \"any\" without esp does not.\n", err)
-		return exitInternal
-	case err != nil:
-		fmt.Fprintf(c.Err, "culvert gateway: %v\n", err)
-		return exitInternal
+	if err != nil {
+		return notServing(c, err)
 	}
 	printGateway(c.Out, g, conf)
 	for {
@@ -78,14 +103,43 @@ func serve(ctx context.Context, c *call, file string) int {
 		case s := <-lines:
 			fmt.Fprintln(c.Out, s)
 		case <-ctx.Done():
-			fmt.Fprintln(c.Out, "Closing.")
-			if err := g.Close(); err != nil {
-				fmt.Fprintf(c.Err, "culvert gateway: %v\n", err)
-				return exitInternal
-			}
-			return exitDone
+			fmt.Fprintln(c.Out, "Closing: the clients are told.")
+			return closeGateway(c, g)
 		}
 	}
+}
+
+// closeGateway ends it in order, or with a second wish at once: it leaves
+// nothing behind in either case.
+func closeGateway(c *call, g *gateway.Gateway) int {
+	closed := make(chan error, 1)
+	go func() { closed <- g.Close() }() // ends by itself, or with the process
+	select {
+	case err := <-closed:
+		if err != nil {
+			fmt.Fprintf(c.Err, "culvert gateway: %v\n", err)
+			return exitInternal
+		}
+	case <-c.hurry:
+	}
+	return exitDone
+}
+
+// notServing says why the gateway did not start, and what to do.
+func notServing(c *call, err error) int {
+	fmt.Fprintf(c.Err, "culvert %v\n", err)
+	switch {
+	case errors.Is(err, gateway.ErrConfig):
+		return exitUsage
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		fmt.Fprintln(c.Err, "listen has to be an address of this machine.")
+		return exitUsage
+	case errors.Is(err, syscall.EADDRINUSE):
+		fmt.Fprintln(c.Err, "Another IPsec program uses the port: stop it, or set ports = \"any\".")
+	case errors.Is(err, os.ErrPermission):
+		fmt.Fprintln(c.Err, "Ports below 1024 and raw ESP take root; ports = \"any\" without esp does not.")
+	}
+	return exitInternal
 }
 
 func printGateway(w io.Writer, g *gateway.Gateway, conf *profile.Gateway) {
@@ -96,7 +150,7 @@ func printGateway(w io.Writer, g *gateway.Gateway, conf *profile.Gateway) {
 	if a := g.Addr(stack.Port1701); a.IsValid() {
 		fmt.Fprintf(w, ", and L2TP without IPsec on %v", a)
 	}
-	fmt.Fprintf(w, ".\nInside: %v, clients from %v, %d users.\n", conf.Address, conf.Pool, len(conf.Users))
+	fmt.Fprintf(w, ".\nInside: %v, clients from %v, users: %d.\n", conf.Address, conf.Pool, len(conf.Users))
 }
 
 func gatewayConfig(conf *profile.Gateway) gateway.Config {

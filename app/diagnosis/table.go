@@ -22,9 +22,9 @@ var table = map[api.Code]Entry{
 		"The server is off, its address is wrong, or this network blocks VPN connections (UDP port 500). Some servers also stay silent when they do not know this client.",
 		"Check the server name, and try another network such as a phone's hotspot.", 809},
 	failure.IKEUnreachable: {
-		"The server cannot be reached",
-		"The network reports that there is no way to the server's address, or that no VPN of this kind runs there.",
-		"Check that this computer is online and that the server name is right; ask whether L2TP/IPsec is switched on there.", 809},
+		"No VPN server can be reached at this address",
+		"No VPN of this kind runs there (connection refused), or there is no way from here to there (unreachable); the evidence says which.",
+		"Check the server name, and ask whether L2TP/IPsec is switched on there. If there is no way, check that this computer is online.", 809},
 	failure.IKENotIKE: {
 		"This computer is not a VPN server of this kind",
 		"Something answered at this address, but it does not speak L2TP/IPsec.",
@@ -42,7 +42,7 @@ var table = map[api.Code]Entry{
 		"The server could not make sense of what was encrypted with this key, which is what a wrong key looks like.",
 		"Enter the pre-shared key again, exactly as you were given it, without spaces around it.", 789},
 	failure.IKEIdentityRejected: {
-		"The server does not accept who this client is, or is not who it should be",
+		"The server does not accept this client, or is not the expected one",
 		"The server expects another group or identity, or the identity it shows differs from the one in the profile.",
 		"Check ipsec.remote_id in the profile, and ask the administrator whether the gateway wants a group name.", 789},
 	failure.IKECertificateUntrust: {
@@ -65,7 +65,7 @@ var table = map[api.Code]Entry{
 	failure.IPsecNoProposal: {
 		"The server refused the encryption of the data",
 		"The pre-shared key is right, but none of the settings offered for the data is allowed.",
-		"Choose the make of the gateway in the profile, or try ipsec.pfs the other way: off or a group.", 788},
+		"Choose the make of the gateway in the profile, or ask its administrator which settings it uses and name them under ipsec.phase2 and ipsec.pfs.", 788},
 	failure.IPsecSelectorsRejected: {
 		"The server refused what the tunnel is for",
 		"The server wants the client to use a fixed port, or allows no L2TP through its encryption.",
@@ -218,15 +218,15 @@ var table = map[api.Code]Entry{
 		"The service answers only to certain users of this computer.",
 		"Ask an administrator of this computer to add you to the group culvert.", 0},
 	api.ProfileInvalid: {
-		"The profile has faults",
-		"Some of its settings are unknown, wrong or not supported yet.",
-		"Mend the lines named in the evidence.", 0},
+		"The profile cannot be used",
+		"The file cannot be read, or some of its settings are unknown, wrong or not supported yet.",
+		"Mend what the evidence names.", 0},
 	api.KeychainUnavailable: {
 		"There is no keychain to keep passwords in",
 		"This desktop runs no keychain, or it is locked.",
 		"Unlock the keychain, or have Culvert ask for the password each time.", 0},
 	api.SecretMissing: {
-		"A secret is missing",
-		"The profile needs a key or a password that was not given.",
-		"Give the secrets named in the evidence.", 0},
+		"A secret is missing or cannot be used",
+		"The profile needs a key or a password that was not given, or the file with the secrets has a fault.",
+		"Do what the evidence says.", 0},
 }

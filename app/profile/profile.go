@@ -5,8 +5,10 @@ package profile
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"os"
 	"time"
@@ -126,25 +128,49 @@ func Default() *Profile {
 // Load reads and checks the profile file at path. The error of a faulty file
 // is a *Error that lists every fault.
 func Load(path string) (*Profile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("profile: %w", err)
-	}
-	defer f.Close()
-	data, err := readAll(f, path)
+	data, err := readFile(path, func(string, fs.FileInfo) error { return nil })
 	if err != nil {
 		return nil, err
 	}
 	return Parse(path, data)
 }
 
+// readFile reads a file that check has nothing against.
+func readFile(path string, check func(path string, info fs.FileInfo) error) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, reason(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, reason(err))
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory, not a file", path)
+	}
+	if err := check(path, info); err != nil {
+		return nil, err
+	}
+	return readAll(f, path)
+}
+
+// reason is err without the path and the system call, which say nothing new.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
 func readAll(r io.Reader, name string) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("profile: read %s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, reason(err))
 	}
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("profile: %s is larger than %d octets", name, maxFile)
+		return nil, fmt.Errorf("%s is larger than %d octets", name, maxFile)
 	}
 	return data, nil
 }

@@ -2,15 +2,13 @@ package profile
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"os"
 
 	"github.com/culvert-vpn/culvert/engine/secret"
 )
 
-// ErrReadable is a secrets file that others than its owner can read.
-var ErrReadable = errors.New("secrets: the file can be read by others")
+// ErrReadable is a file with secrets that others than its owner can read.
+var ErrReadable = errors.New("others than its owner can open it")
 
 // Secrets is what a secrets file holds; nil where a key is not there.
 type Secrets struct {
@@ -47,19 +45,7 @@ func LoadSecrets(path string, stdin io.Reader) (*Secrets, error) {
 
 // readPrivate reads a file that only its owner can read.
 func readPrivate(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("secrets: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("secrets: %w", err)
-	}
-	if err := checkPrivate(path, info); err != nil {
-		return nil, err
-	}
-	return readAll(f, path)
+	return readFile(path, checkPrivate)
 }
 
 // ParseSecrets reads the text of a secrets file; file is its name in messages.
