@@ -303,7 +303,9 @@ func (a *automaton) interval() time.Duration {
 // (pppd in its first 100 ms). Request first, Ack after: see settleTime.
 func (a *automaton) repeatAtOnce(now time.Time, out *Output) {
 	since := a.lastSent
-	if a.prompt {
+	// One that has answered is not deaf, and SoftEther takes 300 ms for every
+	// packet that waits behind another.
+	if a.prompt && !a.everAnswered {
 		since = a.promptedAt
 	}
 	if a.answered || a.state != ReqSent && a.state != AckSent || now.Sub(since) < promptGap {

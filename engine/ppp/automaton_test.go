@@ -183,6 +183,19 @@ func TestRepeatsAtOnceAreBounded(t *testing.T) {
 	}
 }
 
+// Of one that has answered already, no copy is sent along with our answer to
+// its own: SoftEther took another 300 ms for that.
+func TestNoRepeatForWhoHears(t *testing.T) {
+	s := newScript(t, clientConfig(1))
+	first := s.expect(protocolLCP, configureRequest)
+	s.pass(time.Millisecond)
+	s.recv(protocolLCP, configureNak, first.id, 1, 4, 5, 0)
+	s.expect(protocolLCP, configureRequest)
+	s.recv(protocolLCP, configureRequest, 1)
+	s.expect(protocolLCP, configureAck)
+	s.quiet()
+}
+
 func TestSplitFrame(t *testing.T) {
 	for _, tt := range []struct {
 		name, frame string
