@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,18 +15,24 @@ import (
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
 
-// client is one connection. All but path belongs to the control goroutine.
+// client is one connection. All but path and queued belongs to the control goroutine.
 type client struct {
 	id      uint64
 	conn    *stack.Conn
 	path    atomic.Pointer[dataplane.Path]
+	queued  atomic.Int32 // L2TP packets of its that wait for the control goroutine
 	peer    netip.AddrPort
+	plain   bool
 	born    time.Time
+	proven  bool // has sent our cookie back: it is where it says to be
 	known   bool // authenticated, or plain L2TP with a tunnel
+	contact bool // says that it has no other connection
 	up      bool
+	since   time.Time // when up changed last
+	ending  bool
+	user    string     // logged in, or ""
 	address netip.Addr // given out, or the zero Addr
 	cookies []ike.CookiePair
-	spis    []uint32
 }
 
 // table is how packets find their client; it is never changed once stored.
@@ -63,46 +70,102 @@ func (r *registry) forIKE(now time.Time, m message) *client {
 		return nil
 	}
 	if c := r.byCookie[h.Initiator]; c != nil {
+		c.proven = c.proven || slices.Contains(c.cookies, ike.CookiePair{Initiator: h.Initiator, Responder: h.Responder})
 		return c
 	}
 	if !h.Responder.IsZero() || h.Exchange != isakmp.ExchangeIdentityProtection {
 		return nil
 	}
 	for c := range r.clients {
-		if c.known && c.peer == m.peer && m.via == stack.Port4500 {
+		if c.known && c.peer == m.peer && r.renews(c, m.via) {
 			return c
 		}
 	}
 	return r.add(now, m.peer, true)
 }
 
-// add makes a client. When too many have not authenticated yet, the oldest of
-// those goes.
-func (r *registry) add(now time.Time, peer netip.AddrPort, ipsec bool) *client {
-	half := 0
-	var oldest *client
+// renews says whether a first message of Main Mode from where a client is comes
+// from that client: new ones begin on port 500, where raw ESP stays.
+func (r *registry) renews(c *client, via stack.Via) bool {
+	p := c.path.Load()
+	return via == stack.Port4500 || c.up && p != nil && p.Encapsulation == dataplane.ESP
+}
+
+// forPlain is the client that L2TP without IPsec belongs to, where the data
+// plane does not know it yet: a new one for what opens a tunnel.
+func (r *registry) forPlain(now time.Time, m message) *client {
+	if _, ok := l2tp.IsNewTunnel(m.data); !ok {
+		return nil
+	}
 	for c := range r.clients {
-		if !c.known {
-			half++
-			if oldest == nil || c.born.Before(oldest.born) {
-				oldest = c
-			}
+		if c.plain && c.peer == m.peer {
+			return c
 		}
 	}
-	if half >= maxHalfOpen {
-		r.remove(oldest)
-	}
+	return r.add(now, m.peer, false)
+}
+
+// add makes a client, and makes room for it first: anybody can send a first
+// message, in anybody's name.
+func (r *registry) add(now time.Time, peer netip.AddrPort, ipsec bool) *client {
+	r.makeRoom(peer.Addr())
 	r.lastID++
-	c := &client{id: r.lastID, peer: peer, born: now}
+	c := &client{id: r.lastID, peer: peer, plain: !ipsec, born: now, since: now}
 	c.conn = stack.New(r.stackConfig(c, ipsec))
 	r.clients[c] = struct{}{}
 	return c
 }
 
+// makeRoom forgets clients that stay beyond what may be half open: of those
+// that have not authenticated the oldest from the same address if there are many
+// of them, then the oldest that has not shown to be where it says; of those that
+// have not logged in the oldest.
+func (r *registry) makeRoom(from netip.Addr) {
+	var same, unproven, half, guests oldest
+	for c := range r.clients {
+		switch {
+		case c.up || c.user != "":
+		case c.known:
+			guests.see(c)
+		default:
+			half.see(c)
+			if !c.proven {
+				unproven.see(c)
+			}
+			if c.peer.Addr() == from {
+				same.see(c)
+			}
+		}
+	}
+	switch {
+	case same.n >= maxHalfOpenAt:
+		r.remove(same.c)
+	case half.n >= maxHalfOpen && unproven.n > 0:
+		r.remove(unproven.c)
+	case half.n >= maxHalfOpen:
+		r.remove(half.c)
+	}
+	if guests.n >= maxGuests {
+		r.dismiss(guests.c)
+	}
+}
+
+// oldest counts clients and keeps the oldest.
+type oldest struct {
+	c *client
+	n int
+}
+
+func (o *oldest) see(c *client) {
+	if o.n++; o.c == nil || c.born.Before(o.c.born) {
+		o.c = c
+	}
+}
+
 func (r *registry) stackConfig(c *client, ipsec bool) stack.Config {
 	cfg := &r.cfg
 	k := stack.Config{Role: stack.Gateway, Rand: cfg.Rand, IPsec: ipsec, Remote: c.peer, MRU: cfg.MTU,
-		Assign: func() netip.Addr { return r.assign(c) }}
+		Assign: func(user string) netip.Addr { return r.assign(c, user) }}
 	k.L2TP = l2tp.Config{HostName: "culvert", Secret: cfg.TunnelSecret}
 	k.PPP = ppp.Config{Name: "culvert", Auth: cfg.Auth, Local: cfg.Address, EchoInterval: echoInterval, EchoFailures: echoFailures,
 		Lookup: func(user string) (secret.Secret, bool) { s, ok := cfg.Users[user]; return s, ok }}
@@ -120,9 +183,12 @@ func (r *registry) stackConfig(c *client, ipsec bool) stack.Config {
 	return k
 }
 
-// assign gives a client an address of the pool: the one it has, or the next that
-// is free. Addresses go round, so that one which was given back rests a while.
-func (r *registry) assign(c *client) netip.Addr {
+// assign gives a client that has logged in as user an address of the pool: the
+// one it has, or the next that is free. Addresses go round, so that one which was
+// given back rests a while.
+func (r *registry) assign(c *client, user string) netip.Addr {
+	c.user = user
+	r.supersede(c)
 	if c.address.IsValid() {
 		return c.address
 	}
@@ -146,6 +212,25 @@ func (r *registry) assign(c *client) netip.Addr {
 	return netip.Addr{}
 }
 
+// supersede ends what a client left behind that says it has no other connection:
+// those of the same user from the same endpoint. The endpoint alone does not do,
+// for a client can make its packets look as if they came from another's.
+func (r *registry) supersede(c *client) {
+	for old := range r.clients {
+		if old != c && c.contact && old.peer == c.peer && old.user == c.user && !old.plain {
+			r.dismiss(old)
+		}
+	}
+}
+
+// dismiss forgets a client that something is known of.
+func (r *registry) dismiss(c *client) {
+	r.remove(c)
+	if r.cfg.Events != nil {
+		r.cfg.Events(time.Now(), Event{c.id, c.peer, stack.Down{}})
+	}
+}
+
 // remove forgets a client.
 func (r *registry) remove(c *client) {
 	delete(r.clients, c)
@@ -155,14 +240,17 @@ func (r *registry) remove(c *client) {
 			delete(r.byCookie, k.Initiator)
 		}
 	}
-	c.path.Store(nil)
-	r.publish()
+	if c.path.Swap(nil) != nil {
+		r.publish()
+	}
 }
 
 // index keeps the cookies and SPIs of a client up to date.
 func (r *registry) index(c *client) {
 	for _, k := range c.cookies {
-		delete(r.byCookie, k.Initiator)
+		if r.byCookie[k.Initiator] == c {
+			delete(r.byCookie, k.Initiator)
+		}
 	}
 	c.cookies = c.conn.Cookies()
 	for _, k := range c.cookies {

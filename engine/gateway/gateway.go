@@ -89,9 +89,18 @@ const (
 	defaultDPD    = 30 * time.Second
 	echoInterval  = 30 * time.Second
 	echoFailures  = 4
-	inboundQueue  = 1024 // control packets of all clients; the newest is dropped beyond it
-	maxHalfOpen   = 128  // clients that have not authenticated
+	controlQueue  = 1024 // L2TP packets of all clients; the newest is dropped beyond it
+	maxQueued     = 32   // of them of one client: as many as L2TP lets be in flight, and some more
+	strangerQueue = 512  // IKE messages, and what opens plain L2TP
+	maxMessage    = 16 << 10
+	drainBatch    = 32
+	maxHalfOpen   = 128 // clients that have not authenticated
+	maxHalfOpenAt = 32  // of them at one address: an office behind a NAT after a power cut
+	maxGuests     = 512 // clients that have authenticated and not logged in
 	halfOpenTime  = 40 * time.Second
+	loginTime     = 2 * time.Minute // without a network; PPP may ask a person for 90 s of it
+	patientErrors = 16
+	errorPause    = 100 * time.Millisecond
 	httpPort      = 80
 	closeDeadline = 5 * time.Second
 )
@@ -106,13 +115,14 @@ type Gateway struct {
 	http  *http.Server
 	links map[stack.Via]*link
 
-	control chan message
-	table   atomic.Pointer[table]
-	wg      sync.WaitGroup
-	closing chan struct{}
-	once    sync.Once
-	ended   chan struct{}
-	stopped atomic.Bool
+	control   chan message // of clients
+	strangers chan message
+	table     atomic.Pointer[table]
+	wg        sync.WaitGroup
+	closing   chan struct{}
+	once      sync.Once
+	ended     chan struct{}
+	stopped   atomic.Bool
 
 	// Dropped counts what belonged to no client, or came while the control
 	// goroutine was behind.
@@ -135,7 +145,7 @@ func Start(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: inner network: %w", err)
 	}
-	g := &Gateway{cfg: cfg, inner: inner, links: map[stack.Via]*link{}, control: make(chan message, inboundQueue),
+	g := &Gateway{cfg: cfg, inner: inner, links: map[stack.Via]*link{}, control: make(chan message, controlQueue), strangers: make(chan message, strangerQueue),
 		closing: make(chan struct{}), ended: make(chan struct{})}
 	g.table.Store(&table{})
 	for via, port := range cfg.ports() {

@@ -8,7 +8,6 @@ import (
 	"github.com/culvert-vpn/culvert/engine/dataplane"
 	"github.com/culvert-vpn/culvert/engine/esp"
 	"github.com/culvert-vpn/culvert/engine/ike"
-	"github.com/culvert-vpn/culvert/engine/l2tp"
 	"github.com/culvert-vpn/culvert/engine/packet"
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
@@ -22,10 +21,34 @@ type message struct {
 	from   uint16  // inner UDP port of that
 }
 
+// tell gives the control goroutine what came from anybody; when that is behind,
+// it is dropped.
 func (g *Gateway) tell(m message) {
+	if len(m.data) > maxMessage {
+		g.Dropped.Add(1)
+		return
+	}
+	m.data = append([]byte(nil), m.data...)
+	select {
+	case g.strangers <- m:
+	default:
+		g.Dropped.Add(1)
+	}
+}
+
+// tellOf gives the control goroutine what the data plane has opened of a client's.
+// A client has its share of the queue and no more.
+func (g *Gateway) tellOf(c *client, m message) {
+	if len(m.data) > maxMessage || c.queued.Add(1) > maxQueued {
+		c.queued.Add(-1)
+		g.Dropped.Add(1)
+		return
+	}
+	m.client, m.data = c, append([]byte(nil), m.data...)
 	select {
 	case g.control <- m:
 	default:
+		c.queued.Add(-1)
 		g.Dropped.Add(1)
 	}
 }
@@ -38,6 +61,7 @@ type loop struct {
 	timer   *time.Timer
 	closing <-chan struct{}
 	giveUp  time.Time
+	probe   bool // whoever else is at the endpoint of the client at hand
 }
 
 // run is the control goroutine: all clients' machines are its own.
@@ -48,6 +72,8 @@ func (g *Gateway) run() {
 		select {
 		case m := <-g.control:
 			l.message(time.Now(), m)
+		case m := <-g.strangers:
+			l.message(time.Now(), m)
 		case now := <-l.timer.C:
 			l.advance(now)
 		case <-l.closing:
@@ -57,6 +83,7 @@ func (g *Gateway) run() {
 				l.call(c, c.conn.Close)
 			}
 		}
+		l.drain()
 		l.setTimer()
 	}
 	g.closeSockets()
@@ -64,8 +91,32 @@ func (g *Gateway) run() {
 	close(g.ended)
 }
 
+// drain takes more of what waits, of either kind in turn: the timer looks at all
+// clients, which is too much for each message of a flood.
+func (l *loop) drain() {
+	for range drainBatch {
+		idle := true
+		select {
+		case m := <-l.control:
+			l.message(time.Now(), m)
+			idle = false
+		default:
+		}
+		select {
+		case m := <-l.strangers:
+			l.message(time.Now(), m)
+			idle = false
+		default:
+		}
+		if idle {
+			return
+		}
+	}
+}
+
 func (l *loop) message(now time.Time, m message) {
 	if c := m.client; c != nil {
+		c.queued.Add(-1)
 		if _, ok := l.clients[c]; ok {
 			l.call(c, func(now time.Time, out *stack.Output) { c.conn.HandleL2TP(now, m.data, m.from, out) })
 		}
@@ -76,9 +127,7 @@ func (l *loop) message(now time.Time, m message) {
 	case stack.Port500, stack.Port4500:
 		c = l.forIKE(now, m)
 	case stack.Port1701:
-		if _, ok := l2tp.IsNewTunnel(m.data); ok {
-			c = l.add(now, m.peer, false)
-		}
+		c = l.forPlain(now, m)
 	}
 	if c == nil || !l.giveUp.IsZero() {
 		l.Dropped.Add(1)
@@ -92,8 +141,13 @@ func (l *loop) message(now time.Time, m message) {
 // advance lets every client do what is due.
 func (l *loop) advance(now time.Time) {
 	for c := range l.clients {
-		if !c.known && now.Sub(c.born) > halfOpenTime {
+		switch {
+		case !c.known && now.Sub(c.born) >= halfOpenTime:
 			l.remove(c)
+			continue
+		case c.mustLogIn() && now.Sub(c.since) >= loginTime:
+			c.ending = true
+			l.call(c, c.conn.Close)
 			continue
 		}
 		if d := l.due(c); !d.IsZero() && !now.Before(d) || c.conn.Polling() > 0 || c.conn.Counters().Moved.Load() != nil {
@@ -102,10 +156,20 @@ func (l *loop) advance(now time.Time) {
 	}
 }
 
-// due is when a client has something to do, half-open ones at least to go.
+// mustLogIn says that a client has nothing to stay for as yet.
+func (c *client) mustLogIn() bool { return c.known && !c.up && !c.ending }
+
+// due is when a client has something to do, at least to go.
 func (l *loop) due(c *client) time.Time {
 	d := c.conn.Deadline()
-	if gone := c.born.Add(halfOpenTime); !c.known && (d.IsZero() || gone.Before(d)) {
+	gone := time.Time{}
+	switch {
+	case !c.known:
+		gone = c.born.Add(halfOpenTime)
+	case c.mustLogIn():
+		gone = c.since.Add(loginTime)
+	}
+	if !gone.IsZero() && (d.IsZero() || gone.Before(d)) {
 		return gone
 	}
 	return d
@@ -134,7 +198,7 @@ func (l *loop) call(c *client, f func(time.Time, *stack.Output)) {
 	changed := c.path.Swap(c.conn.Path()) != c.conn.Path()
 	down := false
 	for _, e := range l.out.Events {
-		if l.event(c, e) {
+		if l.event(now, c, e) {
 			down = true
 		}
 	}
@@ -156,23 +220,27 @@ func (l *loop) call(c *client, f func(time.Time, *stack.Output)) {
 			l.cfg.Events(now, Event{c.id, c.peer, e})
 		}
 	}
+	if l.probe {
+		l.probe = false
+		l.probeAt(c)
+	}
 }
 
 // event keeps what the gateway must know of a client; it says whether it was
 // the last one.
-func (l *loop) event(c *client, e stack.Event) (down bool) {
+func (l *loop) event(now time.Time, c *client, e stack.Event) (down bool) {
 	switch e := e.(type) {
 	case stack.PeerMoved:
 		c.peer = e.To
 	case stack.NetworkUp:
-		c.up, c.known = true, true
+		c.up, c.known, c.since = true, true, now
 	case stack.NetworkDown:
-		c.up = false
+		c.up, c.since = false, now
 	case stack.StageDone:
 		c.known = true // an authenticated phase 1, or a tunnel without IPsec
 	case stack.Trace:
 		if _, ok := e.Event.(ike.InitialContact); ok {
-			l.supersede(c)
+			c.contact, l.probe = true, true
 		}
 	case stack.Down:
 		return true
@@ -180,12 +248,12 @@ func (l *loop) event(c *client, e stack.Event) (down bool) {
 	return false
 }
 
-// supersede removes what a client left behind that says it has no other SAs:
-// connections from the same endpoint.
-func (l *loop) supersede(c *client) {
+// probeAt asks the other clients at a client's endpoint whether they are there:
+// it says that it is the only one, which may be a lie.
+func (l *loop) probeAt(c *client) {
 	for old := range l.clients {
-		if old != c && old.peer == c.peer {
-			l.remove(old)
+		if old != c && old.known && old.peer == c.peer {
+			l.call(old, old.conn.Probe)
 		}
 	}
 }
@@ -198,14 +266,20 @@ func (g *Gateway) receive(k *link) {
 	}
 	r := dataplane.NewReader(k.socket, len(batch))
 	run := make([]*packet.Buffer, 0, len(batch))
-	for {
+	for failed := 0; ; {
 		n, err := r.Read(batch)
 		if err != nil {
 			if g.stopped.Load() {
 				return
 			}
-			continue // an ICMP message about some client
+			// ICMP messages about some client; a socket that gives nothing else must
+			// not take a processor for itself.
+			if failed++; failed >= patientErrors {
+				<-time.After(errorPause)
+			}
+			continue
 		}
+		failed = 0
 		t := g.table.Load()
 		for i := 0; i < n; {
 			c := g.owner(t, k, batch[i])
@@ -257,7 +331,7 @@ func (g *Gateway) owner(t *table, k *link, b *packet.Buffer) *client {
 			return nil
 		}
 	}
-	g.tell(message{via: k.via, peer: b.Peer, data: append([]byte(nil), data...)})
+	g.tell(message{via: k.via, peer: b.Peer, data: data})
 	b.Drop()
 	return nil
 }
@@ -269,12 +343,11 @@ func (g *Gateway) open(k *link, c *client, run []*packet.Buffer) {
 		return
 	}
 	p.Open(time.Now(), run, func(msg []byte, from uint16) {
-		g.tell(message{via: k.via, data: append([]byte(nil), msg...), client: c, from: from})
+		g.tellOf(c, message{via: k.via, data: msg, from: from})
 	})
 	t := g.table.Load()
 	for _, b := range run {
-		// A client may speak for itself only.
-		if ip := b.Bytes(); len(ip) > 0 && (len(ip) < 20 || t.byAddr[netip.AddrFrom4([4]byte(ip[12:16]))] != c) {
+		if b.Len() > 0 && !t.speaks(c, b.Bytes()) {
 			g.Dropped.Add(1)
 			b.Drop()
 		}
@@ -307,8 +380,13 @@ func (g *Gateway) transmit() {
 	}
 }
 
+// speaks says whether a packet is in a client's own name, as all must be, and IPv4.
+func (t *table) speaks(c *client, ip []byte) bool {
+	return len(ip) >= 20 && ip[0]>>4 == 4 && t.byAddr[netip.AddrFrom4([4]byte(ip[12:16]))] == c
+}
+
 func destination(t *table, b *packet.Buffer) *client {
-	if ip := b.Bytes(); len(ip) >= 20 {
+	if ip := b.Bytes(); len(ip) >= 20 && ip[0]>>4 == 4 {
 		return t.byAddr[netip.AddrFrom4([4]byte(ip[16:20]))]
 	}
 	return nil

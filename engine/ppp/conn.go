@@ -265,6 +265,11 @@ func (c *Conn) Saw(at time.Time) {
 	}
 }
 
+// SetPeer gives a server the address of its client, in place of that of its
+// Config: at the latest when Authenticated has been emitted, or LinkUp where
+// nothing is demanded.
+func (c *Conn) SetPeer(a netip.Addr) { c.cfg.Peer = a.Unmap() }
+
 // Phase is where the link is.
 func (c *Conn) Phase() Phase { return c.phase }
 

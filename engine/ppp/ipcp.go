@@ -145,8 +145,13 @@ func (c *ipcp) rejected(_ time.Time, opts []option, _ *Output) {
 func (c *ipcp) up(now time.Time, out *Output) {
 	cfg := &c.conn.cfg
 	c.deadlineAt = time.Time{}
-	if !cfg.Server && (c.noAddress || !c.local.IsValid() || c.local.IsUnspecified()) {
+	switch {
+	case cfg.Server:
+	case c.noAddress || !c.local.IsValid() || c.local.IsUnspecified():
 		c.conn.fail(now, &Error{Reason: NoAddress, Detail: "peer acknowledged no address"}, out)
+		return
+	case !ofHost(c.local):
+		c.conn.fail(now, &Error{Reason: NoAddress, Detail: "peer gives " + c.local.String() + ", which is no address of a host"}, out)
 		return
 	}
 	e := NetworkUp{Local: c.local, Peer: c.peer}
@@ -155,18 +160,28 @@ func (c *ipcp) up(now time.Time, out *Output) {
 		dns, nbns = cfg.DNS[:], cfg.NBNS[:]
 	}
 	e.DNS, e.NBNS = told(dns), told(nbns)
-	if e.Peer.IsValid() && e.Peer.IsUnspecified() {
+	if !ofHost(e.Peer) {
 		e.Peer = netip.Addr{}
 	}
 	c.wasUp, c.everUp = true, true
 	out.emit(e)
 }
 
-// told leaves out what is no address, and repetitions.
+// ofHost says whether a can be the address of one host in a network: a gateway
+// must not have its client route this machine's own or everybody's (RFC 6890).
+func ofHost(a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
+	first := a.As4()[0] // "this network", loopback; multicast, reserved, broadcast
+	return first != 0 && first != 127 && first < 224
+}
+
+// told leaves out what is no address of a host, and repetitions.
 func told(servers []netip.Addr) []netip.Addr {
 	var out []netip.Addr
 	for _, a := range servers {
-		if a.IsValid() && !a.IsUnspecified() && !slices.Contains(out, a) {
+		if ofHost(a) && !slices.Contains(out, a) {
 			out = append(out, a)
 		}
 	}

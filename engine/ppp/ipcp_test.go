@@ -263,3 +263,34 @@ func TestServerHandsOut(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// A gateway gave its client addresses that are this machine's own, or
+// everybody's, and the client took them.
+func TestNoAddressOfAHost(t *testing.T) {
+	for _, a := range []string{"7f000001", "7f010203", "00000001", "e0000001", "ffffffff", "f0000001"} {
+		s := network(t, clientConfig(1))
+		p := s.expect(protocolIPCP, configureRequest)
+		s.recvHex(protocolIPCP, configureNak, p.id, "0306"+a)
+		s.ack(protocolIPCP)
+		s.recvHex(protocolIPCP, configureRequest, 0, "03060a630001")
+		s.down(NoAddress)
+	}
+	s := network(t, clientConfig(1))
+	p := s.expect(protocolIPCP, configureRequest)
+	s.recvHex(protocolIPCP, configureNak, p.id, "03060a630010 81067f000035 8306e00000fb")
+	s.ack(protocolIPCP)
+	s.recvHex(protocolIPCP, configureRequest, 0, "03067f000001")
+	if e := must[NetworkUp](s); e.Peer.IsValid() || len(e.DNS) != 0 {
+		t.Errorf("%+v, want neither the peer's loopback address nor such name servers", e)
+	}
+}
+
+func TestSetPeer(t *testing.T) {
+	cfg := serverConfig(1)
+	cfg.Peer, cfg.Auth = netip.Addr{}, nil
+	s := network(t, cfg)
+	s.c.SetPeer(addr("10.99.0.77"))
+	s.frames = nil
+	s.recvHex(protocolIPCP, configureRequest, 1, "030600000000")
+	s.expectHex(protocolIPCP, configureNak, 1, "03060a63004d")
+}

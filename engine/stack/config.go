@@ -39,10 +39,10 @@ type Config struct {
 	InnerPort uint16
 	// PathMTU is the largest outer packet, octets; zero means 1500.
 	PathMTU int
-	// Assign gives the gateway's client its inner address when its session is
-	// up. The zero Addr says that there is none left: the session is refused.
-	// Nil: PPP.Peer it is.
-	Assign func() netip.Addr
+	// Assign gives the gateway's client its inner address once it has logged in as
+	// user: who has not may take none. The zero Addr says that there is none left:
+	// the session is refused. Nil: PPP.Peer it is.
+	Assign func(user string) netip.Addr
 	// MRU is the most that PPP may carry, octets; zero means what fits the path,
 	// at most 1400.
 	MRU int

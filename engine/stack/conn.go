@@ -37,6 +37,8 @@ const (
 	defaultPathMTU                    = 1500
 	// Fits 1,500 octets with every suite, and is what other clients use.
 	defaultMRU = 1400
+	// However little the path is said to carry: what PPP needs, and IPv4 allows.
+	leastMTU = 128
 	// Room for any L2TP control message and PPP frame with all that goes around
 	// it. A gateway has one such buffer a client.
 	controlSize = 4096

@@ -241,12 +241,6 @@ func (c *Conn) startLink(now time.Time, out *Output) {
 	k := c.cfg.PPP
 	k.Rand, k.Server = c.cfg.Rand, c.cfg.Role == Gateway
 	k.MRU = uint16(c.mtu())
-	if k.Server && c.cfg.Assign != nil {
-		if k.Peer = c.cfg.Assign(); !k.Peer.IsValid() {
-			c.fail(now, &failure.Failure{Stage: failure.Network, Code: failure.PPPNoAddress, Evidence: []string{"no address left for a client"}}, out)
-			return
-		}
-	}
 	c.ppp = ppp.New(k)
 	c.ppp.Start(now, &c.scratchPPP)
 	c.fromPPP(now, out)
@@ -273,7 +267,7 @@ func (c *Conn) mtu() int {
 	if c.link.PeerMRU != 0 {
 		mtu = min(mtu, int(c.link.PeerMRU))
 	}
-	return mtu
+	return max(mtu, leastMTU)
 }
 
 // fromPPP passes on what PPP said.
@@ -293,6 +287,9 @@ func (c *Conn) fromPPP(now time.Time, out *Output) {
 			if c.stage == failure.Link {
 				c.done(failure.Authenticate, out, Detail{"mru", fmt.Sprintf("%d/%d", e.LocalMRU, e.PeerMRU)})
 			}
+			if len(c.cfg.PPP.Auth) == 0 {
+				c.assign(now, "", out)
+			}
 		case ppp.Waiting:
 			out.emit(Waiting{e.Left})
 		case ppp.Authenticated:
@@ -300,8 +297,9 @@ func (c *Conn) fromPPP(now time.Time, out *Output) {
 			if c.stage == failure.Authenticate {
 				c.done(failure.Network, out, Detail{"method", e.Method.String()}, Detail{"message", e.Message})
 			}
+			c.assign(now, e.User, out)
 		case ppp.NetworkUp:
-			c.networkUp(e, out)
+			c.networkUp(now, e, out)
 		case ppp.LinkDown, ppp.NetworkDown:
 			c.dropNetwork(out)
 		case ppp.Down:
@@ -315,7 +313,26 @@ func (c *Conn) fromPPP(now time.Time, out *Output) {
 	}
 }
 
-func (c *Conn) networkUp(e ppp.NetworkUp, out *Output) {
+// assign gives the gateway's client its address.
+func (c *Conn) assign(now time.Time, user string, out *Output) {
+	if c.cfg.Role != Gateway || c.cfg.Assign == nil || c.ppp == nil {
+		return
+	}
+	a := c.cfg.Assign(user)
+	if !a.IsValid() {
+		c.fail(now, &failure.Failure{Stage: failure.Network, Code: failure.PPPNoAddress, Evidence: []string{"no address left for a client"}}, out)
+		return
+	}
+	c.ppp.SetPeer(a)
+}
+
+func (c *Conn) networkUp(now time.Time, e ppp.NetworkUp, out *Output) {
+	if c.cfg.Role == Client && e.Local == c.peer.Addr().Unmap() {
+		// What goes to the gateway would never leave this machine again.
+		c.fail(now, &failure.Failure{Stage: failure.Network, Code: failure.PPPNoAddress,
+			Evidence: []string{fmt.Sprintf("the gateway gives us its own outer address %v", e.Local)}}, out)
+		return
+	}
 	c.netUp = true
 	n := Network{Local: e.Local, Peer: e.Peer, DNS: e.DNS, NBNS: e.NBNS, MTU: c.mtu(), Suite: "none", User: c.network.User}
 	if ch := c.sending(); ch != nil {
