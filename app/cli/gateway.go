@@ -41,7 +41,7 @@ var gatewayCommand = &command{
 const gatewayHelp = `FILE is TOML and must not be readable by others (chmod 600). All that is needed:
 
 ` + gatewayExample + `
-What else may be set, with its default:
+What else may be set, above [users], with its default:
 
 ` + gatewayDefaults + `
 Inside, clients reach the gateway's own address, which serves HTTP to measure with: GET /bytes?n=N and
@@ -52,7 +52,7 @@ const gatewayExample = `    listen = "198.51.100.1"        # an address of this 
 
     [users]
     alice = "correct horse battery staple"
-    "CORP\\bob" = "another one"      # as the client sends it, with its domain
+    "CORP\\bob" = "another one"    # as the client sends it, with its domain
 `
 
 const gatewayDefaults = `    ports = "standard"             # 500 and 4500; any: the system's choice, which takes no root

@@ -2,40 +2,18 @@ package route
 
 import (
 	"net/netip"
-	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 
-	"github.com/vishvananda/netns"
+	"github.com/culvert-vpn/culvert/platform/internal/testnet"
 )
 
 // inNamespace gives the test a network of its own: a machine at 192.0.2.10
 // behind the router 192.0.2.1, with a TUN. It takes root.
 func inNamespace(t *testing.T) {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("this test sets routes: run it as root")
-	}
-	runtime.LockOSThread() // also what starts ip: it inherits the namespace
-	before, err := netns.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns, err := netns.New()
-	if err != nil {
-		t.Fatalf("new network namespace: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := netns.Set(before); err != nil {
-			t.Fatal(err) // the thread stays locked and ends with the test
-		}
-		ns.Close()
-		before.Close()
-		runtime.UnlockOSThread()
-	})
-	ip(t, "link set lo up")
+	testnet.New(t)
 	ip(t, "link add eth0 type veth peer name router0")
 	ip(t, "link set router0 up")
 	ip(t, "addr add 192.0.2.10/24 dev eth0")

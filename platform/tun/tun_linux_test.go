@@ -7,38 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"testing"
 	"time"
 
+	"github.com/culvert-vpn/culvert/platform/internal/testnet"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 )
-
-// inNamespace gives the test a network of its own. It takes root.
-func inNamespace(t *testing.T) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("this test makes network interfaces: run it as root")
-	}
-	runtime.LockOSThread()
-	before, err := netns.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns, err := netns.New()
-	if err != nil {
-		t.Fatalf("new network namespace: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := netns.Set(before); err != nil {
-			t.Fatal(err) // the thread stays locked and ends with the test
-		}
-		ns.Close()
-		before.Close()
-		runtime.UnlockOSThread()
-	})
-}
 
 // openUp opens a device and gives its interface an address.
 func openUp(t *testing.T, cidr string) *Device {
@@ -90,7 +64,7 @@ func udpPacket(src, dst netip.AddrPort, payload []byte) []byte {
 }
 
 func TestPacketsPass(t *testing.T) {
-	inNamespace(t)
+	testnet.New(t)
 	d := openUp(t, "10.99.0.10/24")
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(10, 99, 0, 10), Port: 5000})
 	if err != nil {
@@ -151,7 +125,7 @@ func TestPacketsPass(t *testing.T) {
 }
 
 func TestNamesAndClose(t *testing.T) {
-	inNamespace(t)
+	testnet.New(t)
 	first, second := openUp(t, "10.99.0.10/32"), openUp(t, "10.99.0.11/32")
 	if first.Name() != "culvert0" || second.Name() != "culvert1" || first.MTU() != 1400 {
 		t.Errorf("names %q and %q, MTU %d, want culvert0, culvert1 and 1400", first.Name(), second.Name(), first.MTU())

@@ -6,51 +6,17 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/culvert-vpn/culvert/platform/internal/testnet"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
-// inNamespace gives the test a network of its own, with a loopback. It takes
-// root.
-func inNamespace(t *testing.T) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("this test opens raw sockets and sets routes: run it as root")
-	}
-	runtime.LockOSThread()
-	before, err := netns.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns, err := netns.New()
-	if err != nil {
-		t.Fatalf("new network namespace: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := netns.Set(before); err != nil {
-			t.Fatal(err) // the thread stays locked and ends with the test
-		}
-		ns.Close()
-		before.Close()
-		runtime.UnlockOSThread()
-	})
-	lo, err := netlink.LinkByName("lo")
-	if err == nil {
-		err = netlink.LinkSetUp(lo)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestRawESP(t *testing.T) {
-	inNamespace(t)
+	testnet.New(t)
 	for _, c := range []struct{ a, b string }{{"127.0.0.1", "127.0.0.2"}, {"::1", "::1"}} {
 		a, b := netip.MustParseAddr(c.a), netip.MustParseAddr(c.b)
 		one, err := OpenRawESP(a, b)
@@ -117,7 +83,7 @@ func testRawListen(t *testing.T, addr netip.Addr, one *Socket, want [][]byte) {
 
 // No way there: typed, at once.
 func TestUnreachable(t *testing.T) {
-	inNamespace(t)
+	testnet.New(t)
 	remote := netip.MustParseAddrPort("192.0.2.1:500")
 	if _, err := Open(netip.AddrPort{}, remote, Options{}); !errors.Is(err, syscall.ENETUNREACH) {
 		t.Errorf("without a route: Open = %v, want ENETUNREACH", err)
@@ -154,7 +120,7 @@ func TestUnreachable(t *testing.T) {
 // Datagrams larger than the path leave in fragments, also out of a run, which
 // the kernel would not fragment.
 func TestFragments(t *testing.T) {
-	inNamespace(t)
+	testnet.New(t)
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
 		t.Fatal(err)
