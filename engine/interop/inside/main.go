@@ -88,7 +88,9 @@ type transferred struct {
 	Seconds  float64 `json:"seconds"`
 }
 
-const digestTrailer = "X-Digest"
+// digestTrailer and the routes are those of the service inside culvert gateway,
+// so that one client does for both.
+const digestTrailer = "X-Content-Sha256"
 
 func handler() http.Handler {
 	mux := http.NewServeMux()
@@ -105,7 +107,9 @@ func handler() http.Handler {
 		case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 			res.Status, res.Output = -1, res.Output+err.Error()
 		}
-		reply(w, res)
+		if err := json.NewEncoder(w).Encode(res); err != nil {
+			log.Print(err)
+		}
 	})
 	mux.HandleFunc("GET /bytes", func(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.ParseInt(r.FormValue("n"), 10, 64)
@@ -121,21 +125,15 @@ func handler() http.Handler {
 		}
 		w.Header().Set(digestTrailer, src.digest())
 	})
-	mux.HandleFunc("POST /bytes", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /digest", func(w http.ResponseWriter, r *http.Request) {
 		t, err := swallow(r.Body)
 		if err != nil {
 			log.Print(err)
 			return
 		}
-		reply(w, t)
+		fmt.Fprintf(w, "%s %d\n", t.Received, t.Bytes)
 	})
 	return mux
-}
-
-func reply(w io.Writer, v any) {
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		log.Print(err)
-	}
 }
 
 // run has the script of standard input run at url; the program ends with its
@@ -176,12 +174,12 @@ func transfer(direction, url string, n int64, limit time.Duration) (transferred,
 		t.Sent = resp.Trailer.Get(digestTrailer)
 	} else {
 		src := newSource(n)
-		resp, err := client.Post(url+"/bytes", "application/octet-stream", src)
+		resp, err := client.Post(url+"/digest", "application/octet-stream", src)
 		if err != nil {
 			return t, err
 		}
 		defer resp.Body.Close()
-		if err := json.NewDecoder(resp.Body).Decode(&t); err != nil {
+		if _, err := fmt.Fscan(resp.Body, &t.Received, &t.Bytes); err != nil {
 			return t, err
 		}
 		t.Sent = src.digest()

@@ -15,19 +15,20 @@ import (
 
 // Gateway is what the tests know of any gateway.
 type Gateway struct {
-	// Inside is a host beyond the gateway, which serves at port 9999.
+	// Inside is a host beyond the gateway, which sends and swallows bytes.
 	Inside netip.Addr
 	// Direct is a client's host without a NAT, NATed two behind one NAT.
 	Direct *Host
 	NATed  [2]*Host
 
 	bed  *bed
+	port int                     // of Inside's service
 	logs func(testing.TB) string // what the gateway logged since the last call
 	left func(testing.TB) string // what it still has of clients, in its words
 }
 
 func newGateway(b *bed, inside netip.Addr) Gateway {
-	return Gateway{Inside: inside, bed: b, Direct: &Host{b, "direct"},
+	return Gateway{Inside: inside, bed: b, port: 9999, Direct: &Host{b, "direct"},
 		NATed: [2]*Host{{b, "nated1"}, {b, "nated2"}}}
 }
 
@@ -115,7 +116,7 @@ func (g *Gateway) Transfers(tb testing.TB, from *Host, n int64) {
 	}
 }
 
-func (g *Gateway) insideURL() string { return fmt.Sprintf("http://%s:9999", g.Inside) }
+func (g *Gateway) insideURL() string { return fmt.Sprintf("http://%s:%d", g.Inside, g.port) }
 
 // check reads what the bed's program said of a transfer.
 func check(tb testing.TB, direction string, n int64, out []byte) {
