@@ -54,7 +54,7 @@ func (c *Conn) newChild(now time.Time, sa *ikeSA, q *quick, terms phase2Terms, o
 			LocalPort: q.ids.own.Port, PeerPort: q.ids.peer.Port,
 		},
 		initiator: q.initiator, order: c.order, replaces: q.replaces, group: terms.group, ids: q.ids,
-		expiresAt: now.Add(terms.life), rekeyAt: now.Add(c.rekeyAfter(terms.life)),
+		expiresAt: now.Add(terms.life), rekeyAt: c.rekeyAt(now, terms.life, c.cfg.Phase2Lifetime),
 	}
 	ch.tie = q.ni
 	if bytes.Compare(q.nr, q.ni) < 0 {
@@ -170,11 +170,13 @@ func (c *Conn) quickRunning() bool {
 	return false
 }
 
-// RekeyChild renews the child in use now. It does nothing while that is in
-// progress, or when there is none.
+// RekeyChild renews the child in use now, or as soon as there is an ISAKMP SA
+// without a Quick Mode in progress. It does nothing when there is no child.
 func (c *Conn) RekeyChild(now time.Time, out *Output) {
 	if sa := c.newest(); sa != nil && c.current != nil && !c.quickRunning() {
 		c.startQuick(now, sa, out)
+	} else if c.current != nil {
+		c.current.rekeyAt = now.Add(time.Second)
 	}
 	c.settle(out)
 }

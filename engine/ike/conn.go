@@ -48,6 +48,7 @@ type Conn struct {
 	contactSent     bool // INITIAL-CONTACT
 	lastIn, lastOut time.Time
 	dpd             dpd
+	budget          budget    // the peer's
 	hintAt          time.Time // when an unauthenticated hint may cause the next probe
 	idleAt          time.Time // when a responder without any SA ends
 	rekeyAfterwards bool      // the child, once the new ISAKMP SA is there

@@ -41,7 +41,12 @@ func (c *Conn) handleMain(now time.Time, m isakmp.Message, pkt Packet, out *Outp
 		known = known || sa.is(m.Header)
 		if sa.rx == h && sa.is(m.Header) {
 			c.mm4Repeated(now, sa, pkt)
-			c.send(now, sa, sa.reply, out)
+			if sa.initiator {
+				c.send(now, sa, sa.reply, out)
+			} else {
+				// The first to come may have been a copy, from elsewhere.
+				c.sendTo(now, pkt.From, pkt.Port, sa.reply, out)
+			}
 			done = true
 			continue
 		}

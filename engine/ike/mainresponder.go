@@ -16,7 +16,7 @@ func (c *Conn) handleMM1(now time.Time, m isakmp.Message, pkt Packet, out *Outpu
 		return
 	}
 	h := digest256(sha256.Sum256(pkt.Data))
-	if c.mm1Repeated(now, m, h, out) {
+	if c.mm1Repeated(now, m, pkt, h, out) {
 		return
 	}
 	p, ok := isakmp.Find(m.Payloads, isakmp.PayloadSA)
@@ -36,7 +36,7 @@ func (c *Conn) handleMM1(now time.Time, m isakmp.Message, pkt Packet, out *Outpu
 		out.drop(DropNoProposal)
 		return
 	}
-	if !c.roomForHalfOpen(now) {
+	if c.state == stateUp && !c.budget.left(now) || !c.roomForHalfOpen(now) {
 		out.drop(DropLimit)
 		return
 	}
@@ -50,13 +50,13 @@ func (c *Conn) handleMM1(now time.Time, m isakmp.Message, pkt Packet, out *Outpu
 }
 
 // mm1Repeated answers an MM1 that was taken before.
-func (c *Conn) mm1Repeated(now time.Time, m isakmp.Message, h digest256, out *Output) bool {
+func (c *Conn) mm1Repeated(now time.Time, m isakmp.Message, pkt Packet, h digest256, out *Output) bool {
 	for _, sa := range c.sas {
 		if sa.initiator || sa.ckyI != m.Initiator {
 			continue
 		}
 		if sa.rx == h && sa.stage == stageMM3 {
-			c.send(now, sa, sa.reply, out)
+			c.sendTo(now, pkt.From, pkt.Port, sa.reply, out)
 			return true
 		}
 		if sa.stage >= stageUp || (sa.base != nil && sa.base.rx == h) {
@@ -224,13 +224,17 @@ func (c *Conn) established(now time.Time, sa *ikeSA, out *Output) {
 		c.current.rekeyAt = now
 	}
 	c.rekeyAfterwards = false
-	sa.expiresAt, sa.rekeyAt = now.Add(sa.life), now.Add(c.rekeyAfter(sa.life))
+	sa.expiresAt, sa.rekeyAt = now.Add(sa.life), c.rekeyAt(now, sa.life, c.cfg.Phase1Lifetime)
 	// Branches of the same Main Mode have lost; and the newest goes last.
 	c.sas = slices.DeleteFunc(c.sas, func(other *ikeSA) bool {
 		return other == sa || (other.ckyI == sa.ckyI && other.initiator == sa.initiator && other.stage < stageUp)
 	})
 	c.sas = append(c.sas, sa)
 	c.supersede(now, sa)
+	if !sa.initiator {
+		c.budget.spend(now)
+	}
+	c.limitUp(now, out)
 	out.emit(Phase1Up{Suite: sa.suite, PeerID: sa.peerID, NAT: sa.nat, Encapsulated: sa.encap, Rekey: rekey, ByPeer: !sa.initiator, VendorIDs: slices.Clone(sa.vendorIDs)})
 	if c.dpd.tries > 0 {
 		c.dpd = dpd{seq: c.dpd.seq} // it lives

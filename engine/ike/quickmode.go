@@ -177,12 +177,12 @@ func (c *Conn) handleQuick(now time.Time, m isakmp.Message, pkt Packet, out *Out
 	var reason DropReason
 	q := sa.quick(m.MessageID)
 	switch {
-	case q == nil && sa.seen.has(m.MessageID):
+	case q == nil && (sa.seen.has(m.MessageID) || sa.seenQuick.has(m.MessageID)):
 		reason = DropReplay
 	case q == nil:
 		reason = c.handleQM1(now, sa, m, pkt, h, out)
 	case q.rx == h:
-		c.repeatQuick(now, sa, q, out)
+		c.repeatQuick(now, q, pkt, out)
 	case q.stage == quickQM2:
 		reason = c.handleQM2(now, sa, q, m, pkt, h, out)
 	case q.stage == quickQM3:
@@ -205,9 +205,14 @@ func (sa *ikeSA) quick(id uint32) *quick {
 	return nil
 }
 
-// repeatQuick answers a repeated message as it was answered before.
-func (c *Conn) repeatQuick(now time.Time, sa *ikeSA, q *quick, out *Output) {
-	c.sendTo(now, q.to, q.port, q.reply, out)
+// repeatQuick answers a repeated message as it was answered before: a responder
+// to where it comes from, for the first to come may have been a copy.
+func (c *Conn) repeatQuick(now time.Time, q *quick, pkt Packet, out *Output) {
+	to, port := q.to, q.port
+	if !q.initiator {
+		to, port = pkt.From, pkt.Port
+	}
+	c.sendTo(now, to, port, q.reply, out)
 	if q.initiator && q.child != nil && !q.child.useAt.IsZero() {
 		q.child.useAt = now.Add(useAfter) // QM3 was lost: the peer does not receive on it yet
 	}

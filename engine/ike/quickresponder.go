@@ -17,7 +17,7 @@ func (c *Conn) handleQM1(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet,
 			open++
 		}
 	}
-	if open >= maxExchanges || len(c.children) >= maxChildren {
+	if open >= maxExchanges || len(c.children) >= maxChildren || !c.budget.left(now) {
 		return DropLimit
 	}
 	o, ok := sa.openFirst(m)
@@ -47,6 +47,7 @@ func (c *Conn) handleQM1(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet,
 		c.refuse(now, sa, offer, isakmp.InvalidIDInformation, out)
 		return DropIdentity
 	}
+	c.budget.spend(now)
 	if terms.group != 0 {
 		if q.dh, err = generateDH(terms.group, c.cfg.Rand); err != nil {
 			c.refuse(now, sa, offer, isakmp.NoProposalChosen, out)
@@ -60,7 +61,7 @@ func (c *Conn) handleQM1(now time.Time, sa *ikeSA, m isakmp.Message, pkt Packet,
 		return reason
 	}
 	q.ni, q.nr, q.in = clone(q.ni), c.random(nonceLen), c.newSPI()
-	sa.seen.add(q.id)
+	sa.seenQuick.add(q.id)
 	c.sendQM2(now, sa, q, terms, answer, o, out)
 	terms.life = shorter(terms.life, c.cfg.Phase2Lifetime)
 	ch := c.newChild(now, sa, q, terms, spi, gxy)

@@ -87,6 +87,7 @@ type ikeSA struct {
 	usedAt                       time.Time // by the peer
 	quicks                       []*quick
 	seen                         idRing
+	seenQuick                    idRing // of the peer's Quick Modes: apart, for they are few
 	infoRX                       digest256
 	infoReply                    [][]byte
 	peerDPD                      uint32
