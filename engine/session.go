@@ -23,6 +23,10 @@ import (
 // protocol repeats.
 const controlQueue = 256
 
+// controlBatch is how many datagrams are read at once where no data comes: each
+// takes a buffer of 64 KB.
+const controlBatch = 4
+
 // A socket that gives nothing but errors is read this often in a row, then once
 // in a while: it must not take a processor for itself.
 const (
@@ -178,7 +182,11 @@ func (s *Session) tell(m message) {
 
 // receive reads one socket until it is closed.
 func (s *Session) receive(l *link) {
-	batch := make([]*packet.Buffer, dataplane.BatchSize)
+	n := dataplane.BatchSize
+	if l.via == stack.Port500 {
+		n = controlBatch
+	}
+	batch := make([]*packet.Buffer, n)
 	for i := range batch {
 		batch[i] = packet.New(packet.ControlSize)
 	}

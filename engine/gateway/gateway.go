@@ -266,7 +266,7 @@ func (g *Gateway) serveHTTP() error {
 	if err != nil {
 		return fmt.Errorf("gateway: inner HTTP service: %w", err)
 	}
-	g.http = &http.Server{Handler: service(), ReadHeaderTimeout: 10 * time.Second}
+	g.http = newServer()
 	g.wg.Go(func() {
 		if err := g.http.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			l.Close()
