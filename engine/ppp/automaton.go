@@ -135,7 +135,12 @@ const (
 
 // earlyRepeats come before those of the Restart timer and do not count for
 // Max-Configure, but for the last: pppd hears nothing in its first 100 ms.
-var earlyRepeats = [...]time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond}
+var earlyRepeats = []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond}
+
+// lookupRepeats are those of the network protocols. The peer hears by then, but
+// SoftEther asks a DHCP server for our address first, and takes up to another
+// 300 ms for each copy that waits meanwhile.
+var lookupRepeats = []time.Duration{time.Second, 2100 * time.Millisecond}
 
 // layer is what an automaton negotiates for: LCP, IPCP or IPV6CP.
 type layer interface {
@@ -273,7 +278,7 @@ func (a *automaton) sendConfigureRequest(now time.Time, repeat bool, out *Output
 	} else {
 		a.repeats++
 	}
-	if a.repeats == 0 || a.repeats >= len(earlyRepeats) {
+	if a.repeats == 0 || a.repeats >= len(a.early()) {
 		a.restarts--
 	}
 	a.transmit(now, out)
@@ -289,13 +294,22 @@ func (a *automaton) transmit(now time.Time, out *Output) {
 // a round trip is known.
 func (a *automaton) interval() time.Duration {
 	d := restartTimer
-	if a.repeats < len(earlyRepeats) {
-		d = earlyRepeats[a.repeats]
+	if early := a.early(); a.repeats < len(early) {
+		d = early[a.repeats]
 	}
 	if a.state == AckSent {
 		d = max(d, settleTime)
 	}
 	return min(max(d, 2*a.conn.rtt), restartTimer)
+}
+
+// early is short again once the peer has its address to give: SoftEther looks
+// at our last request when the next frame comes.
+func (a *automaton) early() []time.Duration {
+	if a.prompt || a.state == AckSent {
+		return earlyRepeats
+	}
+	return lookupRepeats
 }
 
 // repeatAtOnce is called when the peer's Configure-Request arrives, before its

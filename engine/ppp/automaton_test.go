@@ -164,6 +164,23 @@ func TestRepeatsWaitForARoundTrip(t *testing.T) {
 	s.expect(protocolIPCP, configureRequest)
 }
 
+// SoftEther gets our address by DHCP first: copies of our request that come
+// meanwhile cost it up to 300 ms each.
+func TestPatienceForAnAddress(t *testing.T) {
+	s := newScript(t, clientConfig(1))
+	ours := s.expect(protocolLCP, configureRequest)
+	s.recv(protocolLCP, configureAck, ours.id, ours.data...)
+	s.recv(protocolLCP, configureRequest, 1)
+	s.expect(protocolLCP, configureAck)
+	first := s.expect(protocolIPCP, configureRequest)
+	s.pass(time.Second - time.Millisecond)
+	s.quiet()
+	s.pass(time.Millisecond)
+	if p := s.expect(protocolIPCP, configureRequest); p.id != first.id {
+		t.Errorf("the repeat has identifier %d, want %d", p.id, first.id)
+	}
+}
+
 // However often the peer asks, ours is repeated every 50 ms at most.
 func TestRepeatsAtOnceAreBounded(t *testing.T) {
 	s := newScript(t, clientConfig(1))
