@@ -1,7 +1,9 @@
 // Package recording is a client's connection as it once happened: what it was
 // set up with, every call that was made on it and when, and what it did. It is
 // made with a real gateway and replayed without one: the same calls have to
-// give the same octets.
+// give the same octets. As root, this records all of them anew:
+//
+//	go test ./engine/interop -run TestRecord -args -record
 package recording
 
 import (
