@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/dataplane"
@@ -90,12 +91,30 @@ func Connect(ctx context.Context, cfg Config) (*Session, error) {
 	}
 	s, err := connect(ctx, cfg, port)
 	for tries := 0; err != nil && tries < maxOtherWays && otherWay(&cfg, &port, s, err); tries++ {
-		s, err = connect(ctx, cfg, port)
+		before := err
+		if s, err = connect(ctx, cfg, port); err != nil {
+			err = both(before, err)
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// both is the failure of a second try that tells of the first one, too: when
+// both failed alike, what was asked for at first is what a person knows of.
+func both(before, err error) error {
+	var first, second *failure.Failure
+	if !errors.As(before, &first) || !errors.As(err, &second) {
+		return err
+	}
+	if first.Code != second.Code {
+		first, second = second, first
+	}
+	told := *first
+	told.Evidence = slices.Concat(first.Evidence, second.Evidence)
+	return &told
 }
 
 // maxOtherWays bounds the connections that Connect tries by itself.

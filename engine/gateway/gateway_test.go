@@ -405,6 +405,13 @@ func TestAutoPFS(t *testing.T) {
 	if _, err := connect(t, g, nil); err == nil {
 		t.Error("a gateway that demands PFS took a client without")
 	}
+	_, err := connect(t, g, func(c *engine.Config) {
+		c.AutoPFS, c.Stack.IKE.Phase1 = true, suite.MustPhase1("aes128-sha1-modp1024")
+	})
+	var f *failure.Failure
+	if !errors.As(err, &f) || f.Code != failure.IPsecNoProposal || len(f.Evidence) != 2 {
+		t.Errorf("PFS in another group gives %v, want %v and the evidence of both tries", err, failure.IPsecNoProposal)
+	}
 	v, err := connect(t, g, func(c *engine.Config) { c.AutoPFS = true })
 	if err != nil {
 		t.Fatal(err)
