@@ -202,3 +202,30 @@ func TestPlainTwice(t *testing.T) {
 		t.Errorf("another peer is %v", got)
 	}
 }
+
+// A client with raw ESP, which stays on port 500, became another one when it
+// renewed its ISAKMP SA.
+func TestRenewalOnPort500(t *testing.T) {
+	for _, tt := range []struct {
+		via   stack.Via
+		encap dataplane.Encapsulation
+		same  bool
+	}{
+		{stack.Port4500, dataplane.UDP, true},
+		{stack.Port500, dataplane.UDP, false},
+		{stack.Port500, dataplane.ESP, true},
+	} {
+		l := still(t)
+		c := l.stranger(endpoint(1))
+		c.known, c.up = true, true
+		c.path.Store(&dataplane.Path{Encapsulation: tt.encap})
+		h := isakmp.Header{Initiator: isakmp.Cookie{9}, Version: isakmp.Version1, Exchange: isakmp.ExchangeIdentityProtection}
+		data := h.Append(nil)
+		if tt.via == stack.Port4500 {
+			data = append(make([]byte, 4), data...)
+		}
+		if got := l.forIKE(time.Now(), message{via: tt.via, peer: endpoint(1), data: data}); (got == c) != tt.same {
+			t.Errorf("%v, %v: the same client %v, want %v", tt.via, tt.encap, got == c, tt.same)
+		}
+	}
+}

@@ -150,3 +150,43 @@ func TestRekeyChildLater(t *testing.T) {
 		t.Errorf("not renewed: %s", l.a)
 	}
 }
+
+// A gateway that deleted each SA as soon as it was there had its client make new
+// ones as fast as the line let it.
+func TestDeleteLoop(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		proto isakmp.Protocol
+		made  func(l *link) int
+	}{
+		{"ISAKMP SA", isakmp.ProtocolISAKMP, func(l *link) int { return len(l.a.phase1) }},
+		{"child", isakmp.ProtocolESP, func(l *link) int { return count[ChildUp](l.a) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a, b := pair()
+			l := newLink(t, 1, a, b)
+			l.delay = time.Millisecond
+			l.connect(time.Second)
+			const time10 = 10 * time.Second
+			for end := l.now.Add(time10); l.now.Before(end); {
+				l.run(10*time.Millisecond, nil)
+				l.do(l.b, func(c *Conn, now time.Time, out *Output) {
+					c.budget = budget{} // the gateway has no limit of its own
+					switch {
+					case c.newest() == nil || c.current == nil:
+					case tt.proto == isakmp.ProtocolESP:
+						c.deleteChild(now, c.current, out)
+					default:
+						c.deleteSA(now, c.newest(), out)
+					}
+				})
+			}
+			if got, most := tt.made(l), budgetMost+int(time10/budgetEvery)+2; got > most {
+				t.Errorf("%d made in %v, want at most %d", got, time10, most)
+			}
+			if !l.run(20*time.Second, l.connected) || l.a.down != nil {
+				t.Errorf("not connected any more: %s\n%s", l.a, l.b)
+			}
+		})
+	}
+}

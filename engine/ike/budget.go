@@ -43,6 +43,18 @@ func (b *budget) spend(now time.Time) {
 	b.spent++
 }
 
+// mayMake says whether this end may make an SA in place of a deleted one at once.
+// A peer that deletes each of them makes it wait.
+func (c *Conn) mayMake(now time.Time) bool {
+	c.againAt = time.Time{}
+	if !c.again.left(now) {
+		c.againAt = now.Add(budgetEvery)
+		return false
+	}
+	c.again.spend(now)
+	return true
+}
+
 // limitUp forgets the oldest authenticated ISAKMP SAs beyond maxUp, and tells
 // the peer.
 func (c *Conn) limitUp(now time.Time, out *Output) {

@@ -151,9 +151,11 @@ func (c *Conn) ensureChild(now time.Time, out *Output) {
 	if c.cfg.Role != Initiator || c.state != stateUp || c.current != nil || c.quickRunning() {
 		return
 	}
-	if sa := c.newest(); sa != nil {
+	if sa := c.newest(); sa == nil && c.run != nil || !c.mayMake(now) {
+		return
+	} else if sa != nil {
 		c.startQuick(now, sa, out)
-	} else if c.run == nil {
+	} else {
 		c.startMain(now, true, out)
 	}
 }

@@ -49,6 +49,8 @@ type Conn struct {
 	lastIn, lastOut time.Time
 	dpd             dpd
 	budget          budget    // the peer's
+	again           budget    // ours, for what the peer has deleted
+	againAt         time.Time // when that is made anew
 	hintAt          time.Time // when an unauthenticated hint may cause the next probe
 	idleAt          time.Time // when a responder without any SA ends
 	rekeyAfterwards bool      // the child, once the new ISAKMP SA is there
@@ -169,6 +171,11 @@ func (c *Conn) Advance(now time.Time, out *Output) {
 	c.advanceChildren(now, out)
 	c.advanceDPD(now, out)
 	c.keepalive(now, out)
+	if due(c.againAt, now) {
+		c.againAt = time.Time{}
+		c.lostSA(now, out)
+		c.ensureChild(now, out)
+	}
 	if due(c.idleAt, now) {
 		c.endIdle(now, out)
 	}
@@ -187,6 +194,7 @@ func (c *Conn) Deadline() time.Time {
 	earliest(&at, c.dpdAt())
 	earliest(&at, c.keepaliveAt())
 	earliest(&at, c.idleAt)
+	earliest(&at, c.againAt)
 	return at
 }
 

@@ -140,7 +140,7 @@ func (c *Conn) lostSA(now time.Time, out *Output) {
 		return
 	}
 	if c.cfg.Role == Initiator {
-		if c.run == nil {
+		if c.run == nil && c.mayMake(now) {
 			c.startMain(now, true, out)
 		}
 	} else if len(c.children) == 0 {
