@@ -48,7 +48,7 @@ type Config struct {
 	Plain, ESP bool
 
 	PSK          secret.Secret
-	Phase1       []suite.Phase1 // nil: all but DES and MODP 768
+	Phase1       []suite.Phase1 // nil: suite.AllPhase1
 	Phase2       []suite.Phase2
 	PFS          suite.Group
 	Phase1Life   time.Duration // zero: 8 h
