@@ -204,6 +204,12 @@ func (c *Conn) Close(now time.Time, out *Output) {
 	if c.state == stateClosed {
 		return
 	}
+	c.deleteAll(now, out)
+	c.down(nil, out)
+}
+
+// deleteAll tells the peer that nothing is left of the relation.
+func (c *Conn) deleteAll(now time.Time, out *Output) {
 	if sa := c.newest(); sa != nil {
 		var spis []uint32
 		for _, ch := range c.children {
@@ -216,7 +222,6 @@ func (c *Conn) Close(now time.Time, out *Output) {
 			}
 		}
 	}
-	c.down(nil, out)
 }
 
 // Saw tells that authenticated ESP arrived on the child with this inbound SPI.

@@ -217,7 +217,11 @@ func TestPhase2Failures(t *testing.T) {
 	t.Run("no proposal", func(t *testing.T) {
 		a, b := pair()
 		b.Phase2 = suite.MustPhase2("aes256gcm16")
-		err := newLink(t, 1, a, b).failure(time.Second, Phase2NoProposal)
+		l := newLink(t, 1, a, b)
+		err := l.failure(time.Second, Phase2NoProposal)
+		if l.run(time.Second, func() bool { return len(l.b.conn.sas) == 0 }); len(l.b.conn.sas) != 0 {
+			t.Error("the responder was not told that the ISAKMP SA is of no use")
+		}
 		if err.Phase != 2 || !err.Authenticated || err.Offered != "aes128-sha1" {
 			t.Errorf("error = %+v, want phase 2, the peer's authenticated word and the offer", err)
 		}

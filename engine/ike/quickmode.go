@@ -348,6 +348,7 @@ func (c *Conn) quickFailed(now time.Time, sa *ikeSA, q *quick, err *Error, out *
 		return
 	}
 	if c.cfg.Role == Initiator {
+		c.deleteAll(now, out) // the peer would keep the ISAKMP SA for hours
 		c.down(err, out)
 	}
 }

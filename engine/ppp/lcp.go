@@ -309,7 +309,11 @@ func (l *lcp) other(now time.Time, p packet, out *Output) handled {
 }
 
 func (l *lcp) up(now time.Time, out *Output) {
-	l.demanded, l.mruNaks = nil, 0
+	// A client remembers what it refused: pppd may open the link without it,
+	// to say so there.
+	if l.mruNaks = 0; l.conn.cfg.Server {
+		l.demanded = nil
+	}
 	l.conn.linkUp(now, out)
 }
 

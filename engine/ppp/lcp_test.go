@@ -238,6 +238,19 @@ func TestAuthMethodRefused(t *testing.T) {
 			t.Errorf("text %q", e.Text)
 		}
 	})
+	t.Run("the peer gives in, and then ends it", func(t *testing.T) {
+		// pppd opens the link without its demand, and says there what it thinks.
+		s := newScript(t, clientConfig(1, PAP))
+		s.ack(protocolLCP)
+		s.recvHex(protocolLCP, configureRequest, 1, askMD5)
+		s.expectHex(protocolLCP, configureNak, 1, askPAP)
+		s.recvHex(protocolLCP, configureRequest, 2, "")
+		s.expectHex(protocolLCP, configureAck, 2, "")
+		s.expect(protocolIPCP, configureRequest)
+		s.recv(protocolLCP, terminateRequest, 3, []byte("peer refused to authenticate")...)
+		s.expect(protocolLCP, terminateAck)
+		s.down(AuthMethodRefused)
+	})
 	t.Run("the peer alternates", func(t *testing.T) {
 		s := newScript(t, clientConfig(1, MSCHAPv2))
 		s.ack(protocolLCP)

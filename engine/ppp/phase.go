@@ -258,9 +258,10 @@ func (c *Conn) ended(now time.Time, text []byte) *Error {
 		e.Reason = MPPERequired
 	case c.ipcp.everUp || c.cfg.Server && c.phase != PhaseEstablish:
 		e.Reason = PeerClosed
-	case c.phase == PhaseNetwork:
+	case c.phase == PhaseNetwork && (c.auth.method != 0 || len(c.lcp.demanded) == 0):
 		e.Reason = SessionRefused
-	case c.phase == PhaseEstablish && len(c.lcp.demanded) > 0:
+	case len(c.lcp.demanded) > 0:
+		// pppd opens the link without what we refused, and then ends it for that.
 		refused := c.lcp.methodRefused()
 		e.Reason, e.Detail = refused.Reason, refused.Detail
 	}
