@@ -33,7 +33,7 @@ build:
 # Whoever cannot run the last part learns it first, not after ten minutes.
 test:
 	@[ "$$(id -u)" = 0 ] || { echo "make test: the tests against real gateways make network namespaces and need root." >&2; \
-	  echo "Run it as root; without root there is: make check unit" >&2; exit 1; }
+	  echo "Run it as root; without root there is: make check" >&2; exit 1; }
 	@$(NEED) race interop
 	@$(MAKE) --no-print-directory check unit interop
 
@@ -49,12 +49,12 @@ unit:
 interop:
 	@[ "$$(id -u)" = 0 ] || { echo "make interop: network namespaces need root" >&2; exit 1; }
 	@$(NEED) interop
-	$(GO) test -count=1 -timeout 20m $(REAL)
+	$(GO) test -count=1 -timeout 25m $(REAL)
 
 soak:
 	@[ "$$(id -u)" = 0 ] || { echo "make soak: network namespaces need root" >&2; exit 1; }
 	@$(NEED) interop
-	$(GO) test -count=1 -timeout 20m -run Rekey -v $(REAL) -args -soak 5m
+	$(GO) test -count=1 -timeout 60m -run '/rekey' -v $(REAL) -args -soak 5m
 
 fuzz:
 	@set -e; for p in $(UNIT); do \
