@@ -24,10 +24,10 @@ const (
 
 // pinged is what became of some echo requests.
 type pinged struct {
-	Sent     int     `json:"sent"`
-	Answered int     `json:"answered"`
-	Missing  []int   `json:"missing"`   // their numbers, from 0
-	Slowest  float64 `json:"slowest_s"` // seconds
+	Sent     int      `json:"sent"`
+	Answered int      `json:"answered"`
+	Missing  []string `json:"missing"`   // when they were sent
+	Slowest  float64  `json:"slowest_s"` // seconds
 }
 
 // ping sends echo requests of size octets of data and waits for their answers.
@@ -78,7 +78,7 @@ func ping(address string, count, size int) (pinged, error) {
 	}
 	for seq, d := range took {
 		if d == 0 {
-			p.Missing = append(p.Missing, seq)
+			p.Missing = append(p.Missing, sent[seq].UTC().Format("15:04:05.000"))
 		}
 	}
 	return p, nil

@@ -81,7 +81,7 @@ func Ping(tb testing.TB, from *Host, to netip.Addr, count, size int) {
 	tb.Helper()
 	var p struct {
 		Sent, Answered int
-		Missing        []int
+		Missing        []string
 		Slowest        float64 `json:"slowest_s"`
 	}
 	out := from.Run(tb, filepath.Join(from.bed.dir, "inside"), "ping", to.String(), strconv.Itoa(count), strconv.Itoa(size))
@@ -89,7 +89,7 @@ func Ping(tb testing.TB, from *Host, to netip.Addr, count, size int) {
 		tb.Fatalf("ping: %v: %s", err, out)
 	}
 	if p.Answered != count {
-		tb.Errorf("echo requests of %d octets to %s: %d of %d answered, missing %v", size, to, p.Answered, p.Sent, p.Missing)
+		tb.Errorf("echo requests of %d octets to %s: %d of %d answered, not those of %v", size, to, p.Answered, p.Sent, p.Missing)
 	}
 }
 
