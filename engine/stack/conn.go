@@ -47,9 +47,11 @@ const (
 	terminateWait = 500 * time.Millisecond
 	// L2TP's orderly end, its repeats included.
 	stopWait = 3 * time.Second
-	// strongSwan loses what comes in the first 5 ms after the last message of
-	// Quick Mode, while the kernel takes the SAs: the first SCCRQ.
-	firstRepeat = 12 * time.Millisecond
+	// The first SCCRQ waits so long for the gateway's kernel to take the SAs.
+	// strongSwan loses what comes in the first 5 ms. Libreswan has the inbound
+	// SA before and the outbound one after the last message of Quick Mode:
+	// xl2tpd's answer is lost in between, and it repeats that after a second.
+	settleTime = 15 * time.Millisecond
 	// SoftEther answers our StopCCN with its own and repeats it until it is
 	// acknowledged; a new tunnel before that would hang it.
 	lingerWait = 100 * time.Millisecond
@@ -105,6 +107,7 @@ type Conn struct {
 	counters   dataplane.Counters
 	failed     *failure.Failure // why the connection is being ended
 	giveUpAt   time.Time        // of parting and stopping
+	callAt     time.Time        // when the first SCCRQ is due
 
 	answered      bool             // the peer has said something that was answered
 	unreachable   *failure.Failure // what the network says of the gateway
@@ -264,6 +267,9 @@ func (c *Conn) Advance(now time.Time, out *Output) {
 		c.ike.Advance(now, &c.scratchIKE)
 		c.fromIKE(now, out)
 	}
+	if !c.callAt.IsZero() && !now.Before(c.callAt) && c.phase == running {
+		c.callTunnel(now, out)
+	}
 	if c.l2tp != nil && c.phase != ended {
 		c.l2tp.Advance(now, &c.scratchL2TP)
 		c.fromL2TP(now, out)
@@ -292,6 +298,9 @@ func (c *Conn) Deadline() time.Time {
 		}
 	}
 	earliest(c.unreachableAt)
+	if c.phase == running {
+		earliest(c.callAt)
+	}
 	if c.ike != nil && !c.ikeDown {
 		earliest(c.ike.Deadline())
 	}

@@ -115,19 +115,26 @@ func (c *Conn) afterFirstChild(now time.Time, out *Output) {
 // startTunnel has the client open the tunnel; the gateway waits for SCCRQ.
 func (c *Conn) startTunnel(now time.Time, out *Output) {
 	c.enter(failure.Tunnel, out)
-	if c.cfg.Role == Client {
-		c.l2tp = l2tp.New(c.l2tpConfig())
-		c.l2tp.Start(now, &c.scratchL2TP)
-		c.fromL2TP(now, out)
+	switch {
+	case c.cfg.Role == Gateway:
+	case c.ike != nil:
+		c.callAt = now.Add(settleTime)
+	default:
+		c.callTunnel(now, out)
 	}
+}
+
+// callTunnel sends SCCRQ.
+func (c *Conn) callTunnel(now time.Time, out *Output) {
+	c.callAt = time.Time{}
+	c.l2tp = l2tp.New(c.l2tpConfig())
+	c.l2tp.Start(now, &c.scratchL2TP)
+	c.fromL2TP(now, out)
 }
 
 func (c *Conn) l2tpConfig() l2tp.Config {
 	k := c.cfg.L2TP
 	k.Rand, k.Role = c.cfg.Rand, l2tp.LAC
-	if k.FirstRepeat == 0 && c.ike != nil {
-		k.FirstRepeat = firstRepeat
-	}
 	if c.cfg.Role == Gateway {
 		k.Role = l2tp.LNS
 	}
