@@ -5,9 +5,6 @@ import (
 	"crypto/cipher"
 	"crypto/des"
 	"crypto/hmac"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
 	"fmt"
@@ -59,7 +56,7 @@ func newTransform(s suite.Phase2, keymat []byte, encrypt bool) (*transform, erro
 	} else {
 		t.cbc = cipher.NewCBCDecrypter(block, t.chain[:f.ivLen])
 	}
-	t.mac = hmac.New(newHash(s.Hash), rest)
+	t.mac = hmac.New(s.Hash.New(), rest)
 	return t, nil
 }
 
@@ -73,22 +70,6 @@ func newBlock(c suite.Cipher, key []byte) (cipher.Block, error) {
 		return des.NewTripleDESCipher(key)
 	}
 	return aes.NewCipher(key)
-}
-
-// newHash is the hash function under the HMAC; formatOf has seen that there is
-// one.
-func newHash(h suite.Hash) func() hash.Hash {
-	switch h {
-	case suite.MD5:
-		return md5.New
-	case suite.SHA1:
-		return sha1.New
-	case suite.SHA256:
-		return sha256.New
-	case suite.SHA384:
-		return sha512.New384
-	}
-	return sha512.New
 }
 
 // encrypt encrypts the packets, whose IVs are in place.

@@ -3,38 +3,16 @@ package ike
 import (
 	"crypto/cipher"
 	"crypto/hmac"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/binary"
 	"fmt"
-	"hash"
 
 	"github.com/culvert-vpn/culvert/engine/suite"
 )
 
-// newHash is the hash function h; nil when there is none of that name.
-func newHash(h suite.Hash) func() hash.Hash {
-	switch h {
-	case suite.MD5:
-		return md5.New
-	case suite.SHA1:
-		return sha1.New
-	case suite.SHA256:
-		return sha256.New
-	case suite.SHA384:
-		return sha512.New384
-	case suite.SHA512:
-		return sha512.New
-	}
-	return nil
-}
-
 // prf is the negotiated pseudo-random function, HMAC, over all the parts one
-// after the other (RFC 2409, 4). h must be one that newHash knows.
+// after the other (RFC 2409, 4). h must be one that suite knows.
 func prf(h suite.Hash, key []byte, parts ...[]byte) []byte {
-	mac := hmac.New(newHash(h), key)
+	mac := hmac.New(h.New(), key)
 	for _, p := range parts {
 		mac.Write(p)
 	}
@@ -43,7 +21,7 @@ func prf(h suite.Hash, key []byte, parts ...[]byte) []byte {
 
 // digest is the plain hash over all the parts one after the other.
 func digest(h suite.Hash, parts ...[]byte) []byte {
-	d := newHash(h)()
+	d := h.New()()
 	for _, p := range parts {
 		d.Write(p)
 	}
@@ -74,7 +52,7 @@ type phase1Keys struct {
 // 2409, 5 and 5.4, appendix B). ni and nr are the bodies of the nonce payloads,
 // gxi and gxr the public values as sent, gxy the shared secret.
 func derivePhase1(s suite.Phase1, psk, ni, nr, gxi, gxr, gxy, ckyI, ckyR []byte) (*phase1Keys, error) {
-	if newHash(s.Hash) == nil {
+	if s.Hash.New() == nil {
 		return nil, fmt.Errorf("ike: no hash function %v", s.Hash)
 	}
 	return deriveFromSKEYID(s, prf(s.Hash, psk, ni, nr), gxi, gxr, gxy, ckyI, ckyR)
@@ -156,7 +134,7 @@ func keymatLen(s suite.Phase2) int {
 		const saltLen = 4
 		return n + saltLen
 	}
-	if h := newHash(s.Hash); h != nil {
+	if h := s.Hash.New(); h != nil {
 		n += h().Size()
 	}
 	return n
