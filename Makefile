@@ -34,7 +34,7 @@ build:
 test:
 	@[ "$$(id -u)" = 0 ] || { echo "make test: the tests against real gateways make network namespaces and need root." >&2; \
 	  echo "Run it as root; without root there is: make check" >&2; exit 1; }
-	@$(NEED) race interop
+	@$(NEED) race unit interop
 	@$(MAKE) --no-print-directory check unit interop
 
 check:
@@ -43,7 +43,7 @@ check:
 	$(GO) tool staticcheck ./...
 
 unit:
-	@$(NEED) race
+	@$(NEED) race unit
 	CGO_ENABLED=1 $(GO) test -race -timeout 10m $(UNIT)
 
 interop:

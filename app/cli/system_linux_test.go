@@ -33,42 +33,82 @@ func TestMain(m *testing.M) {
 
 // world is two networks: the gateway 198.51.100.1 and the client 198.51.100.3,
 // whose default route is the gateway's machine.
-type world struct{ gateway, client string }
+type world struct{ gateway, client network }
 
-func newWorld(t *testing.T) world {
+// network is a network namespace that a sleeping process holds: it has no name,
+// so that tests need no mounts, and a container or a chroot will do.
+type network int
+
+func newNetwork(t *testing.T) network {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("this test makes network namespaces and a TUN: run it as root")
+	holder := exec.Command("unshare", "--net", "sleep", "infinity")
+	holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // Pdeathsig is about the thread that started it
+	err := holder.Start()
+	if err != nil {
+		t.Fatal(err)
 	}
-	w := world{fmt.Sprintf("culvert-g%d", os.Getpid()), fmt.Sprintf("culvert-c%d", os.Getpid())}
-	for _, n := range []string{w.gateway, w.client} {
-		ip(t, "netns add "+n)
-		t.Cleanup(func() { ip(t, "netns del "+n) })
-		ip(t, "-n "+n+" link set lo up")
+	t.Cleanup(func() {
+		holder.Process.Kill()
+		holder.Wait() // killed: its status says nothing
+		runtime.UnlockOSThread()
+	})
+	n := network(holder.Process.Pid)
+	own, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
 	}
-	ip(t, fmt.Sprintf("link add g0 netns %s type veth peer name c0 netns %s", w.gateway, w.client))
-	ip(t, "-n "+w.gateway+" addr add 198.51.100.1/24 dev g0")
-	ip(t, "-n "+w.gateway+" link set g0 up")
-	ip(t, "-n "+w.client+" addr add 198.51.100.3/24 dev c0")
-	ip(t, "-n "+w.client+" link set c0 up")
-	ip(t, "-n "+w.client+" route add default via 198.51.100.1")
-	return w
+	for start := time.Now(); ; runtime.Gosched() {
+		if now, err := os.Readlink(n.path()); err == nil && now != own {
+			return n
+		}
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("unshare made no network namespace")
+		}
+	}
 }
 
-func ip(t *testing.T, args string) string {
+func (n network) path() string { return fmt.Sprintf("/proc/%d/ns/net", int(n)) }
+
+// command runs a program in the network.
+func (n network) command(name string, args ...string) *exec.Cmd {
+	return exec.Command("nsenter", append([]string{"--net=" + n.path(), name}, args...)...)
+}
+
+// ip runs ip in the network.
+func (n network) ip(t *testing.T, args string) string {
 	t.Helper()
-	out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
+	out, err := n.command("ip", strings.Fields(args)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("ip %s: %v: %s", args, err, out)
 	}
 	return string(out)
 }
 
+func newWorld(t *testing.T) world {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Fatal("this test makes network namespaces and a TUN: run it as root")
+	}
+	w := world{newNetwork(t), newNetwork(t)}
+	w.gateway.ip(t, fmt.Sprintf("link add g0 type veth peer name c0 netns %d", int(w.client)))
+	for n, links := range map[network][]string{
+		w.gateway: {"addr add 198.51.100.1/24 dev g0", "link set g0 up"},
+		w.client:  {"addr add 198.51.100.3/24 dev c0", "link set c0 up", "route add default via 198.51.100.1"},
+	} {
+		n.ip(t, "link set lo up")
+		for _, l := range links {
+			n.ip(t, l)
+		}
+	}
+	return w
+}
+
 // routes is what must be the same before and after.
 func (w world) routes(t *testing.T) string {
 	t.Helper()
-	n := "-n " + w.client
-	return ip(t, n+" rule") + ip(t, n+" -4 route show table all") + ip(t, n+" -6 route show table main") + ip(t, n+" -o link show")
+	n := w.client
+	return n.ip(t, "rule") + n.ip(t, "-4 route show table all") + n.ip(t, "-6 route show table main") + n.ip(t, "-o link show")
 }
 
 // program is culvert at work.
@@ -79,13 +119,13 @@ type program struct {
 	seen  []string
 }
 
-func start(t *testing.T, namespace, stdin string, args ...string) *program {
+func start(t *testing.T, in network, stdin string, args ...string) *program {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startProgram(t, exe, namespace, stdin, args...)
+	return startProgram(t, exe, in, stdin, args...)
 }
 
 // built is the program without the race detector, which takes memory of its own.
@@ -100,9 +140,9 @@ func built(t *testing.T) string {
 	return exe
 }
 
-func startProgram(t *testing.T, exe, namespace, stdin string, args ...string) *program {
+func startProgram(t *testing.T, exe string, in network, stdin string, args ...string) *program {
 	t.Helper()
-	p := &program{cmd: exec.Command("ip", append([]string{"netns", "exec", namespace, exe}, args...)...)}
+	p := &program{cmd: in.command(exe, args...)}
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	p.cmd.Stdin = strings.NewReader(stdin)
 	out, err := p.cmd.StdoutPipe()
@@ -184,7 +224,7 @@ func (w world) inside(t *testing.T) net.Conn {
 		t.Fatal(err)
 	}
 	defer before.Close()
-	ns, err := netns.GetFromName(w.client)
+	ns, err := netns.GetFromPath(w.client.path())
 	if err != nil {
 		t.Fatal(err)
 	}
