@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -37,6 +38,7 @@ func connects(t *testing.T, g *lab.Gateway, s stage) {
 	before := from.State(t)
 	c := g.Up(t, from, s.profile, lab.Secrets{})
 	e := c.Connected(t)
+	t.Log(spent(c))
 	if s.suite != "" && e.Suite != s.suite {
 		t.Errorf("suite of phase 2: %q, want %q", e.Suite, s.suite)
 	}
@@ -55,6 +57,19 @@ func connects(t *testing.T, g *lab.Gateway, s stage) {
 	c.Close(t)
 	g.Empty(t)
 	same(t, from, before)
+}
+
+// spent is where the time went from start to address.
+func spent(c *lab.Connection) string {
+	var total int64
+	var parts []string
+	for _, e := range c.Events() {
+		if e.Type == "stage" && e.State == "done" && e.Stage != "routes" {
+			total += e.MS
+			parts = append(parts, fmt.Sprintf("%s %d", e.Stage, e.MS))
+		}
+	}
+	return fmt.Sprintf("start to address: %d ms (%s)", total, strings.Join(parts, ", "))
 }
 
 // same fails the test unless the host's network is as it was.
