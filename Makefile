@@ -54,7 +54,7 @@ interop:
 soak:
 	@[ "$$(id -u)" = 0 ] || { echo "make soak: network namespaces need root" >&2; exit 1; }
 	@$(NEED) interop
-	$(GO) test -count=1 -timeout 60m -run '/rekey' -v $(REAL) -args -soak 5m
+	$(GO) test -count=1 -timeout 60m -run '(StrongSwan|Libreswan)/rekey' -v $(REAL) -args -soak 5m
 
 fuzz:
 	@set -e; for p in $(UNIT); do \

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,7 @@ func rekeys(t *testing.T, g *lab.Linux) {
 			c := g.Up(t, g.Direct, tt.profile, lab.Secrets{})
 			c.Connected(t)
 			lab.Reach(t, g.Direct, g.Inside)
-			seen := spis{}
+			seen, phase1 := spis{}, phase1s(t, g)
 			for end := time.Now().Add(*soak); time.Now().Before(end); {
 				// Echo requests all the time, and a transfer across each change.
 				lab.Ping(t, g.Direct, g.Inside, 60, 1000)
@@ -85,6 +86,9 @@ func rekeys(t *testing.T, g *lab.Linux) {
 			if got, want := len(seen)/2-1, int(*soak/(20*time.Second))-1; got < want {
 				t.Errorf("%d rekeyings of phase 2 in %v, want at least %d", got, *soak, want)
 			}
+			if got, want := phase1s(t, g)-phase1, max(1, int(*soak/time.Minute)-1); got < want {
+				t.Errorf("%d rekeyings of phase 1 in %v, want at least %d", got, *soak, want)
+			}
 			if n := strings.Count(fmt.Sprint(c.Events()), "reconnecting"); n > 0 {
 				t.Errorf("%d reconnections while rekeying", n)
 			}
@@ -92,6 +96,17 @@ func rekeys(t *testing.T, g *lab.Linux) {
 			g.Empty(t)
 		})
 	}
+}
+
+// phase1s is how often the gateway has logged that a phase 1 is up.
+func phase1s(t *testing.T, g *lab.Linux) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(g.Run(t,
+		`grep -cE 'IKE_SA l2tp\[[0-9]+\] established between|(ISAKMP|IKE) SA established' /var/log/ike.log || true`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // spis is the set of the SAs that were seen at the gateway.
