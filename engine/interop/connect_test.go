@@ -220,4 +220,12 @@ func TestSoftEtherBound(t *testing.T) {
 			connects(t, &g.Gateway, s)
 		})
 	}
+	t.Run("rekey", func(t *testing.T) {
+		g.Watch(t)
+		rekeySoftEther(t, g)
+	})
+	t.Run("restart", func(t *testing.T) {
+		g.Watch(t)
+		restart(t, g)
+	})
 }

@@ -143,3 +143,40 @@ func crash(t *testing.T, g *lab.Linux) {
 	g.Boot(t)
 	connects(t, &g.Gateway, stage{bytes: little})
 }
+
+// rekeySoftEther renews both phases with the gateway that has no timer for phase
+// 1, and ends everything when it has to ask for a phase 2 in vain.
+func rekeySoftEther(t *testing.T, g *lab.SoftEther) {
+	c := g.Up(t, g.Direct, lab.Profile{"ipsec.phase1_lifetime": `"60s"`, "ipsec.phase2_lifetime": `"20s"`}, lab.Secrets{})
+	c.Connected(t)
+	lab.Reach(t, g.Direct, g.Inside)
+	for end := time.Now().Add(*soak); time.Now().Before(end); {
+		lab.Ping(t, g.Direct, g.Inside, 60, 1000)
+		g.Transfers(t, g.Direct, little)
+	}
+	c.Close(t)
+	g.Empty(t)
+}
+
+// restart has the gateway come back without its memory. It says INVALID-SPI to
+// what it does not know any more: a hint on which the client asks, and the
+// silence to that is what ends the connection, long before the next dead peer
+// detection would.
+func restart(t *testing.T, g *lab.SoftEther) {
+	before := g.Direct.State(t)
+	c := g.Up(t, g.Direct, lab.Profile{"ipsec.dpd_interval": `"10m"`, "ppp.echo_interval": `"10m"`, "l2tp.hello_interval": `"10m"`}, lab.Secrets{})
+	c.Connected(t)
+	lab.Reach(t, g.Direct, g.Inside)
+	g.Crash(t)
+	g.Boot(t)
+	begin := time.Now()
+	// Nobody answers: it is the question that counts.
+	_ = g.Direct.Command("ping", "-c", "3", "-W", "1", g.Inside.String()).Run()
+	c.Fails(t, connectionLost, "path.dead")
+	took := time.Since(begin)
+	t.Logf("noticed after %v", took.Round(time.Millisecond))
+	if took > 30*time.Second {
+		t.Errorf("the restart was noticed after %v, want at most 30 s", took)
+	}
+	same(t, g.Direct, before)
+}
