@@ -76,12 +76,14 @@ func rekeys(t *testing.T, g *lab.Linux) {
 			c.Connected(t)
 			lab.Reach(t, g.Direct, g.Inside)
 			seen, phase1 := spis{}, phase1s(t, g)
+			var slowest time.Duration
 			for end := time.Now().Add(*soak); time.Now().Before(end); {
 				// Echo requests all the time, and a transfer across each change.
-				lab.Ping(t, g.Direct, g.Inside, 60, 1000)
+				slowest = max(slowest, lab.Ping(t, g.Direct, g.Inside, 60, 1000))
 				g.Transfers(t, g.Direct, little)
 				seen.add(g.Run(t, "ip xfrm state"))
 			}
+			t.Logf("the slowest echo took %v", slowest)
 			// One pair of SAs to begin with, then one with each rekeying.
 			if got, want := len(seen)/2-1, int(*soak/(20*time.Second))-1; got < want {
 				t.Errorf("%d rekeyings of phase 2 in %v, want at least %d", got, *soak, want)

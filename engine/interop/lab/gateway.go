@@ -76,8 +76,8 @@ func Reach(tb testing.TB, from *Host, to netip.Addr) {
 }
 
 // Ping sends echo requests with size octets of data from a host, 20 a second, of
-// which all must be answered.
-func Ping(tb testing.TB, from *Host, to netip.Addr, count, size int) {
+// which all must be answered. It tells how long the slowest took.
+func Ping(tb testing.TB, from *Host, to netip.Addr, count, size int) (slowest time.Duration) {
 	tb.Helper()
 	var p struct {
 		Sent, Answered int
@@ -91,6 +91,7 @@ func Ping(tb testing.TB, from *Host, to netip.Addr, count, size int) {
 	if p.Answered != count {
 		tb.Errorf("echo requests of %d octets to %s: %d of %d answered, not those of %v", size, to, p.Answered, p.Sent, p.Missing)
 	}
+	return time.Duration(p.Slowest * float64(time.Second))
 }
 
 // Transfer is what a transfer came to.
