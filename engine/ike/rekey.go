@@ -17,6 +17,10 @@ const (
 	rekeyShareResponder = 0.95
 	rekeyJitter         = 0.08
 	rekeyJitterResp     = 0.03
+	// An ISAKMP SA that the peer started is the peer's to renew: strongSwan does
+	// so at 0.82 to 0.91 of its life. Two renewals that cross cost the children
+	// there, for it gives them to one of the two.
+	rekeySharePeers = 0.98
 
 	rekeyRetry = 30 * time.Second // after a rekey that failed
 
