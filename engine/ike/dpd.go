@@ -2,6 +2,7 @@ package ike
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/isakmp"
@@ -51,12 +52,19 @@ func (c *Conn) startProbe(now time.Time, out *Output) {
 	c.sendProbe(now, out)
 }
 
-// dpdSA is the ISAKMP SA to ask under.
+// dpdSA is the ISAKMP SA to ask under: the newest one first. The peer may have
+// deleted that and its Delete been lost, so the others have their turns.
 func (c *Conn) dpdSA() *ikeSA {
-	if sa := c.newest(); sa != nil && sa.dpd {
-		return sa
+	var able []*ikeSA
+	for _, sa := range slices.Backward(c.sas) {
+		if sa.stage == stageUp && sa.dpd {
+			able = append(able, sa)
+		}
 	}
-	return nil
+	if len(able) == 0 {
+		return nil
+	}
+	return able[c.dpd.tries%len(able)]
 }
 
 func (c *Conn) sendProbe(now time.Time, out *Output) {

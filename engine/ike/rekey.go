@@ -18,8 +18,7 @@ const (
 	rekeyJitter         = 0.08
 	rekeyJitterResp     = 0.03
 	// An ISAKMP SA that the peer started is the peer's to renew: strongSwan does
-	// so at 0.82 to 0.91 of its life. Two renewals that cross cost the children
-	// there, for it gives them to one of the two.
+	// so at 0.82 to 0.91 of its life. Renewals should not cross; see crossed.
 	rekeySharePeers = 0.98
 
 	rekeyRetry = 30 * time.Second // after a rekey that failed
@@ -27,13 +26,9 @@ const (
 	// How long a successor is in use before what it replaces is deleted.
 	// Windows deletes late as well, after the new SA is up.
 	deleteAfter = 5 * time.Second
-	// The client deletes an old ISAKMP SA that the gateway renewed later than
-	// the gateway would do it itself.
-	deleteByClient = 10 * time.Second
-	// In case the end whose task it is does not.
+	// In case the client, whose task it is, does not.
 	deleteBackstop = 60 * time.Second
-	// Two Main Modes within this time crossed each other: then only the client
-	// deletes, so that never both go.
+	// Two Main Modes within this time crossed each other.
 	crossing = 30 * time.Second
 	// A peer that deletes an ISAKMP SA deletes its children before or after.
 	goneLinger = 10 * time.Second
@@ -58,21 +53,32 @@ func (c *Conn) RekeyPhase1(now time.Time, out *Output) {
 	c.settle(out)
 }
 
-// supersede plans the end of the ISAKMP SAs before sa.
+// supersede plans the end of the ISAKMP SAs before sa. strongSwan holds each
+// child under one of them, and forgets it with that one, without a word. So the
+// client deletes only what it has renewed itself, undisturbed, for then the
+// children are under sa. The others are the gateway's to delete, or expire.
 func (c *Conn) supersede(now time.Time, sa *ikeSA) {
 	for _, old := range c.sas {
 		if old == sa || old.stage != stageUp || !old.deleteAt.IsZero() {
 			continue
 		}
-		after := deleteBackstop
+		old.rekeyAt = time.Time{}
 		switch {
-		case sa.initiator && (c.cfg.Role == Initiator || now.Sub(old.born) > crossing):
-			after = deleteAfter
-		case c.cfg.Role == Initiator:
-			after = deleteByClient
+		case c.cfg.Role == Responder && (!sa.initiator || now.Sub(old.born) <= crossing):
+			old.deleteAt = now.Add(deleteBackstop)
+		case sa.initiator && !c.crossed(sa):
+			old.deleteAt = now.Add(deleteAfter)
 		}
-		old.deleteAt, old.rekeyAt = now.Add(after), time.Time{}
 	}
+}
+
+// crossed says whether the peer had a Main Mode of its own in progress, or just
+// done, while this one of ours went on. Which of the two the peer regards as the
+// newer one, with all that hangs on it, cannot be told from here.
+func (c *Conn) crossed(sa *ikeSA) bool {
+	return c.cfg.Role == Initiator && slices.ContainsFunc(c.sas, func(other *ikeSA) bool {
+		return !other.initiator && other.born.After(sa.born.Add(-crossing))
+	})
 }
 
 // advancePhase1 does what is due on ISAKMP SAs.
@@ -117,7 +123,7 @@ func (c *Conn) advanceSA(now time.Time, sa *ikeSA, out *Output) {
 		switch {
 		case slices.ContainsFunc(sa.quicks, func(q *quick) bool { return q.stage != quickDone }):
 			sa.deleteAt = now.Add(time.Second)
-		case c.cfg.Role == Responder && newest != sa && sa.usedAt.After(newest.usedAt):
+		case c.cfg.Role == Responder && sa.usedAt.After(newest.usedAt) && now.Sub(sa.usedAt) < deleteBackstop:
 			sa.deleteAt = now.Add(deleteBackstop) // the client's newest is another than ours
 		default:
 			c.deleteSA(now, sa, out)

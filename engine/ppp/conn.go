@@ -18,6 +18,7 @@ import (
 const (
 	defaultAuthTimeout  = 90 * time.Second // a person finds a phone and approves
 	defaultEchoFailures = 4
+	echoGrace           = 3 * time.Second // until Unanswered is emitted
 )
 
 // Config is what a link is to be. It is not changed, and must not be.
@@ -61,6 +62,7 @@ type Conn struct {
 	heard      time.Time     // the last of anything from the peer
 	echoSent   time.Time
 	echoAt     time.Time // zero: none due
+	doubtAt    time.Time // when an echo without an answer is told of
 	unanswered int       // echoes
 	mppeAt     time.Time // when the peer asked for MPPE last; zero: never
 	noRandom   bool
@@ -229,6 +231,7 @@ func (c *Conn) Deadline() time.Time {
 		earliest(c.ipcp.deadlineAt)
 		earliest(c.ipv6cp.restartAt)
 		earliest(c.echoAt)
+		earliest(c.doubtAt)
 	}
 	return at
 }
@@ -275,7 +278,16 @@ func (c *Conn) Phase() Phase { return c.phase }
 
 // advanceEcho asks a silent peer whether it is there (RFC 1661, 5.8).
 func (c *Conn) advanceEcho(now time.Time, out *Output) {
-	if c.phase != PhaseNetwork || !due(c.echoAt, now) {
+	if c.phase != PhaseNetwork {
+		return
+	}
+	if due(c.doubtAt, now) {
+		c.doubtAt = time.Time{}
+		if !c.heard.After(c.echoSent) {
+			out.emit(Unanswered{})
+		}
+	}
+	if !due(c.echoAt, now) {
 		return
 	}
 	if c.heard.After(c.echoSent) {
@@ -290,7 +302,7 @@ func (c *Conn) advanceEcho(now time.Time, out *Output) {
 		return
 	}
 	c.unanswered++
-	c.echoSent, c.echoAt = now, now.Add(c.cfg.EchoInterval)
+	c.echoSent, c.echoAt, c.doubtAt = now, now.Add(c.cfg.EchoInterval), now.Add(echoGrace)
 	c.lcp.otherID++
 	out.send(protocolLCP, packet{echoRequest, c.lcp.otherID, binary.BigEndian.AppendUint32(nil, c.lcp.ownMagic())})
 }

@@ -75,6 +75,10 @@ type Network6Up struct{ LocalID, PeerID [8]byte }
 // Network6Down: IPV6CP is no longer opened.
 type Network6Down struct{}
 
+// Unanswered: nothing at all came from the peer for some seconds after an LCP
+// echo. It is emitted once for each such echo.
+type Unanswered struct{}
+
 // Transition is a change of state of one of the automata, for the log.
 type Transition struct {
 	Protocol uint16
@@ -105,6 +109,7 @@ func (NetworkUp) event()      {}
 func (NetworkDown) event()    {}
 func (Network6Up) event()     {}
 func (Network6Down) event()   {}
+func (Unanswered) event()     {}
 func (Transition) event()     {}
 func (PhaseChange) event()    {}
 func (Drop) event()           {}

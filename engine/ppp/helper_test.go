@@ -255,3 +255,13 @@ func TestStringsAreNames(t *testing.T) {
 		}
 	}
 }
+
+// count is how many events of a kind there were.
+func count[E Event](s *script) (n int) {
+	for _, e := range s.events {
+		if _, ok := e.(E); ok {
+			n++
+		}
+	}
+	return n
+}

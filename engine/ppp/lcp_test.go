@@ -365,6 +365,9 @@ func TestEcho(t *testing.T) {
 		}
 		s.pass(30 * time.Second)
 		s.down(PeerDead)
+		if n := count[Unanswered](s); n != 4 {
+			t.Errorf("Unanswered %d times, want once for each of 4 echoes", n)
+		}
 	})
 	t.Run("answered", func(t *testing.T) {
 		s := up(t, cfg)
@@ -374,6 +377,9 @@ func TestEcho(t *testing.T) {
 				t.Fatalf("%d echoes in 31 s, want 1", n)
 			}
 			s.recvHex(protocolLCP, echoReply, s.c.lcp.otherID, "00000000")
+		}
+		if n := count[Unanswered](s); n != 0 {
+			t.Errorf("Unanswered %d times, want never", n)
 		}
 	})
 	t.Run("data arrives", func(t *testing.T) {

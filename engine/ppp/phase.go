@@ -136,7 +136,7 @@ func (c *Conn) startNetwork(now time.Time, out *Output) {
 	c.setPhase(PhaseNetwork, out)
 	c.ipcp.deadlineAt = now.Add(networkTime)
 	if c.cfg.EchoInterval > 0 {
-		c.echoAt, c.unanswered = now.Add(c.cfg.EchoInterval), 0
+		c.echoAt, c.doubtAt, c.unanswered = now.Add(c.cfg.EchoInterval), time.Time{}, 0
 	}
 	c.ipcp.fire(now, onUp, out)
 	if c.cfg.IPv6 {

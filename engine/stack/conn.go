@@ -94,7 +94,7 @@ type Conn struct {
 
 	children   []child
 	current    uint32 // inbound SPI of the child that sends
-	rekeyAsked uint32 // inbound SPI of the child whose sequence runs out
+	rekeyAsked uint32 // inbound SPI of the child that a new one was asked for in place of
 	tunnel     l2tp.TunnelUp
 	session    l2tp.SessionUp
 	link       ppp.LinkUp
@@ -260,9 +260,8 @@ func (c *Conn) Advance(now time.Time, out *Output) {
 		c.follow(out)
 	}
 	if c.ike != nil && !c.ikeDown {
-		if ch := c.sending(); ch != nil && ch.out.Soft() && c.rekeyAsked != ch.In {
-			c.rekeyAsked = ch.In
-			c.ike.RekeyChild(now, &c.scratchIKE)
+		if ch := c.sending(); ch != nil && ch.out.Soft() {
+			c.renewChild(now, ch)
 		}
 		c.ike.Advance(now, &c.scratchIKE)
 		c.fromIKE(now, out)
@@ -284,6 +283,26 @@ func (c *Conn) Advance(now time.Time, out *Output) {
 	if !c.unreachableAt.IsZero() && !now.Before(c.unreachableAt) {
 		c.fail(now, c.unreachable, out)
 	}
+}
+
+// renewChild asks once for another child in place of the one that sends.
+func (c *Conn) renewChild(now time.Time, ch *child) {
+	if c.rekeyAsked != ch.In {
+		c.rekeyAsked = ch.In
+		c.ike.RekeyChild(now, &c.scratchIKE)
+	}
+}
+
+// silent is told when the peer has left an echo unanswered. Dead peer detection
+// asks for IKE only: the gateway may have lost the child, without a word, and
+// live on.
+func (c *Conn) silent(now time.Time, out *Output) {
+	ch := c.sending()
+	if ch == nil || c.ikeDown || c.phase != running || c.cfg.Role != Client {
+		return
+	}
+	c.renewChild(now, ch)
+	c.fromIKE(now, out)
 }
 
 // Deadline is when Advance has something to do; zero when nothing is pending.

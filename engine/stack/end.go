@@ -125,6 +125,9 @@ func (c *Conn) fromIKEError(err error) *failure.Failure {
 	code := failure.IKENoAnswer
 	if errors.As(err, &e) {
 		code = ikeCodes[e.Reason]
+		if c.stage == failure.Connected && (code == failure.IKENoAnswer || code == failure.IPsecNoAnswer) {
+			code = failure.PathDead // of a renewal
+		}
 	}
 	return c.failedAt(code, err)
 }

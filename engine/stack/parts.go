@@ -307,6 +307,8 @@ func (c *Conn) fromPPP(now time.Time, out *Output) {
 			c.assign(now, e.User, out)
 		case ppp.NetworkUp:
 			c.networkUp(now, e, out)
+		case ppp.Unanswered:
+			c.silent(now, out)
 		case ppp.LinkDown, ppp.NetworkDown:
 			c.dropNetwork(out)
 		case ppp.Down:

@@ -221,3 +221,27 @@ func TestGatewayGone(t *testing.T) {
 	}
 	t.Logf("noticed after %v", w.sim.Now().Sub(start))
 }
+
+// TestChildForgotten has the gateway lose the child but not the ISAKMP SA, which
+// answers dead peer detection: the client comes to want another child.
+func TestChildForgotten(t *testing.T) {
+	w := newWorld(worldConfig{conditions: enginetest.Conditions{Delay: 5 * time.Millisecond},
+		change: func(c, g *Config) { c.IKE.DPDInterval = 10 * time.Second }})
+	w.connect(t, 5*time.Second)
+	lost := w.client.conn.sending()
+	filter := func(_ time.Time, d enginetest.Datagram) (enginetest.Datagram, bool) {
+		spi := binary.BigEndian.Uint32(d.Data)
+		return d, spi != lost.In && spi != lost.Out
+	}
+	w.link.ToA.Filter, w.link.ToB.Filter = filter, filter
+	start := w.sim.Now()
+	for len(w.gateway.data) == 0 && w.sim.Now().Sub(start) < 2*time.Minute {
+		w.client.send(ipPacket(1, 100))
+		w.sim.Run(w.sim.Now().Add(100 * time.Millisecond))
+	}
+	took := w.sim.Now().Sub(start)
+	t.Logf("data flows again after %v", took)
+	if took > 40*time.Second || w.client.down != nil {
+		t.Errorf("no data after %v, want it within 40 s: client down: %v", took, w.client.down)
+	}
+}
