@@ -15,6 +15,7 @@ import (
 	"io"
 	"log"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,7 +27,8 @@ const usage = `usage: inside serve ADDRESS:PORT     runs commands, sends and swa
        inside run URL <SCRIPT         runs a bash script over there: its output, its exit status
        inside get URL BYTES SECONDS   receives that many bytes in that time at most
        inside put URL BYTES SECONDS   sends them
-       inside ping ADDRESS COUNT SIZE sends echo requests, 20 a second`
+       inside ping ADDRESS COUNT SIZE sends echo requests, 20 a second
+       inside poke ADDRESS:PORT       sends a datagram every 20 ms, for ever`
 
 func main() {
 	log.SetFlags(0)
@@ -39,7 +41,9 @@ func main() {
 func command(args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "serve":
-		return http.ListenAndServe(args[1], handler())
+		return serve(args[1])
+	case len(args) == 2 && args[0] == "poke":
+		return poke(args[1])
 	case len(args) == 2 && args[0] == "run":
 		return run(args[1])
 	case len(args) == 4 && (args[0] == "get" || args[0] == "put"):
@@ -91,6 +95,40 @@ type transferred struct {
 // digestTrailer and the routes are those of the service inside culvert gateway,
 // so that one client does for both.
 const digestTrailer = "X-Content-Sha256"
+
+func serve(address string) error {
+	c, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	go func() { // what poke sends
+		for buf := make([]byte, 1); err == nil; {
+			_, _, err = c.ReadFrom(buf)
+		}
+	}()
+	return http.ListenAndServe(address, handler())
+}
+
+// pokeInterval is how long a datagram may lie in a guest's driver.
+const pokeInterval = 20 * time.Millisecond
+
+// poke keeps a guest awake. Now and then User-Mode Linux misses the signal that
+// a datagram has come, and takes it only together with the next one.
+func poke(address string) error {
+	to, err := net.ResolveUDPAddr("udp4", address)
+	if err != nil {
+		return err
+	}
+	c, err := net.ListenUDP("udp4", nil)
+	if err != nil {
+		return err
+	}
+	for range time.Tick(pokeInterval) {
+		_, _ = c.WriteToUDP([]byte{0}, to) // there may be no guest at the moment
+	}
+	return nil
+}
 
 func handler() http.Handler {
 	mux := http.NewServeMux()
