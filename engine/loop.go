@@ -88,7 +88,7 @@ func (l *loop) call(f func(time.Time, *stack.Output)) {
 	l.out.Reset()
 	f(now, &l.out)
 	// The Path first: an answer to what is sent now must find it.
-	l.path.Store(l.conn.Path())
+	l.publish(l.conn.Path())
 	for _, d := range l.out.Datagrams {
 		l.send(d)
 	}

@@ -27,6 +27,10 @@ const controlQueue = 256
 // takes a buffer of 64 KB.
 const controlBatch = 4
 
+// earlyWait is how long packets wait for the keys of their SA. Libreswan sends
+// on a new one right behind its answer to Quick Mode.
+const earlyWait = 50 * time.Millisecond
+
 // A socket that gives nothing but errors is read this often in a row, then once
 // in a while: it must not take a processor for itself.
 const (
@@ -41,9 +45,10 @@ type Session struct {
 	path  atomic.Pointer[dataplane.Path]
 	links map[stack.Via]*link
 
-	control chan message
-	device  atomic.Pointer[deviceBox]
-	wg      sync.WaitGroup
+	control   chan message
+	published chan struct{} // a token when path has changed
+	device    atomic.Pointer[deviceBox]
+	wg        sync.WaitGroup
 
 	ctx       context.Context // of Device: done when the session ends
 	cancel    context.CancelFunc
@@ -84,7 +89,7 @@ type deviceResult struct {
 
 // open makes the sockets and the connection.
 func open(cfg Config, innerPort uint16) (*Session, error) {
-	s := &Session{cfg: cfg, links: map[stack.Via]*link{}, control: make(chan message, controlQueue),
+	s := &Session{cfg: cfg, links: map[stack.Via]*link{}, control: make(chan message, controlQueue), published: make(chan struct{}, 1),
 		closing: make(chan struct{}), up: make(chan struct{}), ended: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	k := cfg.Stack
@@ -195,6 +200,7 @@ func (s *Session) receive(l *link) {
 	control := func(msg []byte, from uint16) {
 		s.tell(message{via: l.via, data: append([]byte(nil), msg...), l2tp: true, from: from})
 	}
+	var tired uint32
 	for failed := 0; ; {
 		n, err := r.Read(batch)
 		if err != nil {
@@ -215,7 +221,7 @@ func (s *Session) receive(l *link) {
 		if len(sealed) == 0 {
 			continue
 		}
-		p := s.path.Load()
+		p := s.pathFor(sealed, &tired)
 		if p == nil {
 			continue
 		}
@@ -228,6 +234,40 @@ func (s *Session) receive(l *link) {
 			_ = d.Write(sealed)
 		}
 	}
+}
+
+// publish makes p the way that data takes from now on.
+func (s *Session) publish(p *dataplane.Path) {
+	if s.path.Swap(p) == p {
+		return
+	}
+	select {
+	case s.published <- struct{}{}:
+	default:
+	}
+}
+
+// pathFor is the Path to open a batch with. It waits for the one with the keys
+// of an SA that is being agreed on, but once only: tired is the SPI that it has
+// waited for in vain.
+func (s *Session) pathFor(sealed []*packet.Buffer, tired *uint32) *dataplane.Path {
+	p := s.path.Load()
+	if p == nil || p.Early(sealed) == 0 || p.Early(sealed) == *tired {
+		return p
+	}
+	spi := p.Early(sealed)
+	timeout := time.NewTimer(earlyWait)
+	defer timeout.Stop()
+	for p != nil && p.Early(sealed) == spi {
+		select {
+		case <-s.published:
+			p = s.path.Load()
+		case <-timeout.C:
+			*tired = spi
+			return p
+		}
+	}
+	return p
 }
 
 // isData says that a datagram is for the data plane.

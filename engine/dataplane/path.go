@@ -7,6 +7,7 @@ package dataplane
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,9 @@ type Path struct {
 	ACFC, PFC                 bool   // leave out what PPP agreed to leave out
 	Network                   bool   // IP may flow
 	MTU                       int    // of IP packets, octets
+
+	// Expecting are the inbound SPIs whose keys are being agreed on.
+	Expecting []uint32
 
 	Counters *Counters
 }
@@ -279,6 +283,23 @@ func (p *Path) decrypt(now time.Time, batch []*packet.Buffer) {
 		}
 		i = j
 	}
+}
+
+// Early is the first SPI in a batch of datagrams whose keys are being agreed on,
+// 0 when there is none: with the next Path it can be opened.
+func (p *Path) Early(batch []*packet.Buffer) uint32 {
+	if len(p.Expecting) == 0 {
+		return 0
+	}
+	for _, b := range batch {
+		if b.Len() < 4 || p.inbound(b) != nil {
+			continue
+		}
+		if spi := binary.BigEndian.Uint32(b.Bytes()); slices.Contains(p.Expecting, spi) {
+			return spi
+		}
+	}
+	return 0
 }
 
 func (p *Path) inbound(b *packet.Buffer) *esp.Inbound {

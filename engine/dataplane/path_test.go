@@ -271,3 +271,23 @@ func TestNoSANothingInClear(t *testing.T) {
 		}
 	}
 }
+
+// TestEarly knows packets of an SA whose keys are on their way from others.
+func TestEarly(t *testing.T) {
+	client, gateway := pair(t, UDP, nil)
+	gateway.Out, _ = sa(t, suite.MustPhase2("aes128-sha1")[0], 0x3003)
+	batch := packet.NewBatch(2)
+	batch[1].Set(ipPacket(100))
+	if err := gateway.Seal(time.Unix(1, 0), batch); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		expecting []uint32
+		want      uint32
+	}{{nil, 0}, {[]uint32{0x4004}, 0}, {[]uint32{0x2002}, 0}, {[]uint32{0x4004, 0x3003}, 0x3003}} {
+		client.Expecting = tt.expecting
+		if got := client.Early(batch); got != tt.want {
+			t.Errorf("Early, expecting %x: %#x, want %#x", tt.expecting, got, tt.want)
+		}
+	}
+}

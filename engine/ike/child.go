@@ -172,6 +172,20 @@ func (c *Conn) quickRunning() bool {
 	return false
 }
 
+// Expecting lists the inbound SPIs of our Quick Modes in progress. The peer may
+// send on them as soon as it has sent its answer, ahead of ChildUp.
+func (c *Conn) Expecting() []uint32 {
+	var spis []uint32
+	for _, sa := range c.sas {
+		for _, q := range sa.quicks {
+			if q.initiator && q.stage == quickQM2 {
+				spis = append(spis, q.in)
+			}
+		}
+	}
+	return spis
+}
+
 // RekeyChild renews the child in use now, or as soon as there is an ISAKMP SA
 // without a Quick Mode in progress. It does nothing when there is no child.
 func (c *Conn) RekeyChild(now time.Time, out *Output) {

@@ -28,6 +28,9 @@ func (c *Conn) fromIKE(now time.Time, out *Output) {
 		out.Datagrams = append(out.Datagrams, Datagram{via, d.To, d.Data})
 	}
 	c.follow(out)
+	if c.path != nil && !slices.Equal(c.path.Expecting, c.ike.Expecting()) {
+		c.publish(out)
+	}
 	for _, e := range said.Events {
 		if c.phase == ended {
 			return
@@ -410,7 +413,7 @@ func (c *Conn) publish(out *Output) {
 		Counters:      &c.counters,
 	}
 	if c.ike != nil {
-		p.Encapsulation = dataplane.UDP
+		p.Encapsulation, p.Expecting = dataplane.UDP, c.ike.Expecting()
 		for _, ch := range c.children {
 			p.In = append(p.In, ch.in)
 			if ch.In == c.current {
