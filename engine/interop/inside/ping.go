@@ -20,6 +20,7 @@ const (
 const (
 	pingInterval = 50 * time.Millisecond
 	pingPatience = 5 * time.Second
+	pingBuffer   = 1 << 20
 )
 
 // pinged is what became of some echo requests.
@@ -32,11 +33,15 @@ type pinged struct {
 
 // ping sends echo requests of size octets of data and waits for their answers.
 func ping(address string, count, size int) (pinged, error) {
-	c, err := net.ListenPacket("ip4:icmp", "0.0.0.0")
+	c, err := net.ListenIP("ip4:icmp", nil)
 	if err != nil {
 		return pinged{}, err
 	}
 	defer c.Close()
+	// On a busy machine this process may be the one that is late.
+	if err := c.SetReadBuffer(pingBuffer); err != nil {
+		return pinged{}, err
+	}
 	to, err := net.ResolveIPAddr("ip4", address)
 	if err != nil {
 		return pinged{}, err
