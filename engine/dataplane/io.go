@@ -7,7 +7,7 @@ import (
 )
 
 // BatchSize is how many packets are read or written at once.
-const BatchSize = 64
+const BatchSize = 128
 
 // Device is where IP packets come from and go to: a TUN, or a userspace stack.
 // One goroutine may read while another one writes.
@@ -31,11 +31,18 @@ type Socket interface {
 	Close() error
 }
 
-// TUN is a system's tunnel device: packets lie behind offset octets that the
-// device may use.
+// TUN is a system's tunnel device.
 type TUN interface {
+	// BatchSize is how many packets one Read may bring.
+	BatchSize() int
+	// Read waits for packets and puts each behind offset octets of a buffer, its
+	// length into sizes.
 	Read(bufs [][]byte, sizes []int, offset int) (int, error)
-	Write(bufs [][]byte, offset int) (int, error)
+	// Headroom is how many octets in front of a packet Write needs to itself.
+	Headroom() int
+	// Write takes packets in order, each behind Headroom octets of its buffer.
+	// It may change their headers.
+	Write(bufs [][]byte) error
 	Close() error
 }
 
@@ -99,19 +106,17 @@ func (w *Writer) Write(batch []*packet.Buffer) error {
 	return w.s.WriteBatch(w.bufs, w.peers)
 }
 
-// tunOffset is the room that a TUN may use in front of a packet.
-const tunOffset = packet.Headroom / 2
-
 // tunDevice makes a Device of a TUN.
 type tunDevice struct {
-	t       TUN
-	in, out [][]byte // of the reading and of the writing goroutine
-	sizes   []int
+	TUN
+	headroom int
+	in, out  [][]byte // of the reading and of the writing goroutine
+	sizes    []int
 }
 
 // NewTUN makes a Device of a system's tunnel device.
 func NewTUN(t TUN) Device {
-	return &tunDevice{t: t, in: make([][]byte, BatchSize), sizes: make([]int, BatchSize)}
+	return &tunDevice{TUN: t, headroom: t.Headroom(), in: make([][]byte, t.BatchSize()), sizes: make([]int, t.BatchSize())}
 }
 
 func (d *tunDevice) Read(bufs []*packet.Buffer) (int, error) {
@@ -120,7 +125,7 @@ func (d *tunDevice) Read(bufs []*packet.Buffer) (int, error) {
 		b.Reset()
 		d.in[i] = b.Space()
 	}
-	got, err := d.t.Read(d.in[:n], d.sizes[:n], 0)
+	got, err := d.TUN.Read(d.in[:n], d.sizes[:n], 0)
 	for i, b := range bufs[:got] {
 		b.SetLen(d.sizes[i])
 	}
@@ -131,14 +136,11 @@ func (d *tunDevice) Write(bufs []*packet.Buffer) error {
 	d.out = d.out[:0]
 	for _, b := range bufs {
 		if b.Len() > 0 {
-			d.out = append(d.out, b.Behind(tunOffset))
+			d.out = append(d.out, b.Behind(d.headroom))
 		}
 	}
 	if len(d.out) == 0 {
 		return nil
 	}
-	_, err := d.t.Write(d.out, tunOffset)
-	return err
+	return d.TUN.Write(d.out)
 }
-
-func (d *tunDevice) Close() error { return d.t.Close() }

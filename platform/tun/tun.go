@@ -18,12 +18,9 @@ type Device struct {
 	dev  wg.Device
 	name string
 	mtu  int
+	sys  system // what the system's own way of reading and writing needs
 
 	drained sync.WaitGroup // the goroutine that empties dev's events
-
-	writing sync.Mutex // guards slots and out
-	slots   []slot
-	out     [][]byte
 }
 
 // Open makes a device with room for packets of mtu octets. Its name is the
@@ -40,6 +37,10 @@ func Open(mtu int) (*Device, error) {
 		return nil, fmt.Errorf("tun: name of the new device: %w", err)
 	}
 	d := &Device{dev: dev, name: name, mtu: mtu}
+	if err := d.sys.init(dev); err != nil {
+		dev.Close()
+		return nil, err
+	}
 	// Nobody here wants them, and the library blocks when they are not taken.
 	d.drained.Go(func() {
 		for range dev.Events() { //nolint:revive // emptied only
@@ -49,15 +50,18 @@ func Open(mtu int) (*Device, error) {
 }
 
 // Read waits for packets and puts each behind offset octets of a buffer, its
-// length into sizes. One system call may bring a burst that was one large
-// segment: what does not fit bufs is lost, so give BatchSize buffers.
+// length into sizes. One packet of the system may be a burst, of up to 64 packets
+// and more: what does not fit bufs is lost, so give BatchSize buffers.
 func (d *Device) Read(bufs [][]byte, sizes []int, offset int) (int, error) {
-	n, err := d.read(bufs, sizes, offset)
-	if errors.Is(err, wg.ErrTooManySegments) {
-		return n, nil // the rest is lost like any packet that finds no room
-	}
-	return n, err
+	return d.sys.read(d.dev, bufs, sizes, offset)
 }
+
+// Headroom is how many octets in front of a packet Write needs to itself.
+func (d *Device) Headroom() int { return headroom }
+
+// Write hands packets, each behind Headroom octets of its buffer, to the system
+// in their order, at least within a flow. It may change their headers.
+func (d *Device) Write(bufs [][]byte) error { return d.sys.write(d.dev, bufs) }
 
 // Name is the interface's name.
 func (d *Device) Name() string { return d.name }
@@ -66,7 +70,7 @@ func (d *Device) Name() string { return d.name }
 func (d *Device) MTU() int { return d.mtu }
 
 // BatchSize is how many packets one Read may bring.
-func (d *Device) BatchSize() int { return d.dev.BatchSize() }
+func (d *Device) BatchSize() int { return batchSize }
 
 // Close ends Read and removes the device.
 func (d *Device) Close() error {

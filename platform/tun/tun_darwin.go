@@ -6,11 +6,11 @@ import (
 	wg "golang.zx2c4.com/wireguard/tun"
 )
 
-// headroom is the address family that a utun device has in front of a packet.
-const headroom = 4
-
-// slot holds one packet behind that headroom.
-type slot []byte
+const (
+	// headroom is the address family that a utun device has in front of a packet.
+	headroom  = 4
+	batchSize = 1
+)
 
 func open(mtu int) (wg.Device, error) {
 	dev, err := wg.CreateTUN("utun", mtu)
@@ -20,34 +20,17 @@ func open(mtu int) (wg.Device, error) {
 	return dev, nil
 }
 
-// read brings one packet at a time, which is all that a utun device has.
-func (d *Device) read(bufs [][]byte, sizes []int, offset int) (int, error) {
-	if offset >= headroom {
-		return d.dev.Read(bufs, sizes, offset)
-	}
-	tmp := make([]byte, headroom+len(bufs[0])-offset)
-	n, err := d.dev.Read([][]byte{tmp}, sizes, headroom)
-	if n > 0 {
-		copy(bufs[0][offset:], tmp[headroom:headroom+sizes[0]])
-	}
-	return n, err
+// system reads and writes one packet at a time, which is all that a utun device
+// has.
+type system struct{}
+
+func (system) init(wg.Device) error { return nil }
+
+func (system) read(dev wg.Device, bufs [][]byte, sizes []int, offset int) (int, error) {
+	return dev.Read(bufs, sizes, offset)
 }
 
-// Write hands packets, each behind offset octets of its buffer, to the kernel
-// in their order.
-func (d *Device) Write(bufs [][]byte, offset int) (int, error) {
-	if offset >= headroom {
-		return d.dev.Write(bufs, offset)
-	}
-	d.writing.Lock()
-	defer d.writing.Unlock()
-	d.out = d.out[:0]
-	for i, b := range bufs {
-		if len(d.slots) == i {
-			d.slots = append(d.slots, make(slot, headroom))
-		}
-		d.slots[i] = append(d.slots[i][:headroom], b[offset:]...)
-		d.out = append(d.out, d.slots[i])
-	}
-	return d.dev.Write(d.out, headroom)
+func (system) write(dev wg.Device, bufs [][]byte) error {
+	_, err := dev.Write(bufs, headroom)
+	return err
 }

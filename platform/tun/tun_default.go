@@ -4,14 +4,22 @@ package tun
 
 import wg "golang.zx2c4.com/wireguard/tun"
 
-type slot struct{}
+const (
+	headroom  = 0
+	batchSize = 1
+)
 
 func open(int) (wg.Device, error) { return nil, ErrUnsupported }
 
-func (d *Device) read(bufs [][]byte, sizes []int, offset int) (int, error) {
-	return d.dev.Read(bufs, sizes, offset)
+type system struct{}
+
+func (system) init(wg.Device) error { return nil }
+
+func (system) read(dev wg.Device, bufs [][]byte, sizes []int, offset int) (int, error) {
+	return dev.Read(bufs, sizes, offset)
 }
 
-// Write hands packets, each behind offset octets of its buffer, to the system
-// in their order.
-func (d *Device) Write(bufs [][]byte, offset int) (int, error) { return d.dev.Write(bufs, offset) }
+func (system) write(dev wg.Device, bufs [][]byte) error {
+	_, err := dev.Write(bufs, headroom)
+	return err
+}

