@@ -1,0 +1,37 @@
+//go:build !purego
+
+package multibuffer
+
+// The kernels; see encryptKernel and hashKernel. decrypt takes whole packets.
+
+//go:noescape
+func encryptAESNI(keys *[240]byte, rounds int, ptrs *[16]*byte, chain *[16][16]byte, blocks int)
+
+//go:noescape
+func decryptAESNI(keys *[240]byte, rounds int, iv *[16]byte, data *byte, blocks int)
+
+//go:noescape
+func encryptVAES(keys *[240]byte, rounds int, ptrs *[16]*byte, chain *[16][16]byte, blocks int)
+
+//go:noescape
+func decryptVAES(keys *[240]byte, rounds int, iv *[16]byte, data *byte, blocks int)
+
+//go:noescape
+func sha1AVX512(state *[128]uint32, ptrs *[16]*byte, blocks int)
+
+//go:noescape
+func sha256AVX512(state *[128]uint32, ptrs *[16]*byte, blocks int)
+
+//go:noescape
+func sha1AVX2(state *[128]uint32, ptrs *[16]*byte, blocks int)
+
+//go:noescape
+func sha256AVX2(state *[128]uint32, ptrs *[16]*byte, blocks int)
+
+//go:noescape
+func sha1NI(state *[128]uint32, ptrs *[16]*byte, blocks int)
+
+//go:noescape
+func sha256NI(state *[128]uint32, ptrs *[16]*byte, blocks int)
+
+func cpuid(leaf, sub uint32) (a, b, c, d uint32)

@@ -1,0 +1,126 @@
+// Package multibuffer is AES-CBC and HMAC over many packets at once. In CBC each
+// block has to wait for the one before, and in a hash each step, so that most of
+// a CPU idles with a single packet; the packets of a batch know nothing of each
+// other and fill it. Decryption has no such chain: it takes several blocks of a
+// packet at a time.
+//
+// What the CPU has decides, once at the start, which code runs; the levels:
+//
+//	vaes     AES four blocks an instruction; hashes 16 lanes of AVX-512
+//	avx512   AES-NI, 8 lanes; hashes 16 lanes of AVX-512
+//	shani    AES-NI, 8 lanes; SHA-1 8 lanes of AVX2, SHA-256 2 lanes of SHA extensions
+//	avx2     AES-NI, 8 lanes; hashes 8 lanes of AVX2
+//	aesni    AES-NI, 8 lanes; the standard library's hashes
+//	arm64    AES extension, 8 lanes; hashes 2 lanes of SHA extensions
+//	generic  the standard library, a packet at a time
+//
+// The build tag purego leaves generic only. No code of the other levels looks
+// anything up at an address that depends on a secret, or branches on one.
+//
+// A lane that is done with its packet gets the next one, the longest first, so
+// that batches of mixed lengths leave few lanes empty. Packets that would fill
+// too few lanes are hashed by the standard library, one by one.
+package multibuffer
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+)
+
+//go:generate go run ./internal/gen/write
+
+// Ours: a call takes its jobs in groups of this many.
+const groupLen = 256
+
+// maxLanes is the most that a level has.
+const maxLanes = 16
+
+// level is the code for one kind of CPU.
+type level struct {
+	name    string
+	encrypt *encryptKernel // nil: the standard library, and so with the others
+	decrypt func(keys *[240]byte, rounds int, iv *[16]byte, data *byte, blocks int)
+	sha1    *hashKernel
+	sha256  *hashKernel
+}
+
+// encryptKernel encrypts the same number of blocks, one at least, in each lane,
+// in place. A lane's chain is the block of ciphertext before. Lanes may be of
+// the same packet: they do the same then.
+type encryptKernel struct {
+	lanes int
+	run   func(keys *[240]byte, rounds int, ptrs *[maxLanes]*byte, chain *[maxLanes][16]byte, blocks int)
+}
+
+// hashKernel hashes the same number of blocks of 64 octets, one at least, in
+// each lane.
+type hashKernel struct {
+	lanes int
+	run   func(state *[128]uint32, ptrs *[maxLanes]*byte, blocks int)
+	words [8]int // where in state the words of the first lane are
+	step  int    // from there to the next lane
+
+	// cost is the time for a block in all lanes, in sixteenths of the time that
+	// the standard library takes for one block.
+	cost int
+}
+
+// generic is the standard library alone.
+var generic = &level{name: "generic"}
+
+// levels has what this machine can run, the best one first.
+var levels = append(machineLevels(), generic)
+
+var current atomic.Pointer[level]
+
+func init() { current.Store(levels[0]) }
+
+// Levels names what this machine can run, the best one first.
+func Levels() []string {
+	names := make([]string, len(levels))
+	for i, l := range levels {
+		names[i] = l.name
+	}
+	return names
+}
+
+// Level names what NewCBC, NewHMACSHA1 and NewHMACSHA256 make at present: the
+// first of Levels unless Use has been called.
+func Level() string { return current.Load().name }
+
+// Use sets the level of everything that is made afterwards. It is for tests and
+// measurements. The error names the levels that this machine has.
+func Use(name string) error {
+	i := slices.IndexFunc(levels, func(l *level) bool { return l.name == name })
+	if i < 0 {
+		return fmt.Errorf("multibuffer: no level %q on this machine, only %v", name, Levels())
+	}
+	current.Store(levels[i])
+	return nil
+}
+
+// order is the order in which the jobs of a group are taken: the longest first.
+type order struct {
+	keys [groupLen]uint64 // ^length<<8 | index, ascending
+	n    int
+}
+
+// add puts in the job of that index, of so many blocks.
+func (o *order) add(index, blocks int) {
+	o.keys[o.n] = ^uint64(blocks)<<8 | uint64(index)
+	o.n++
+}
+
+// sort is quick for jobs that are as long as each other.
+func (o *order) sort() {
+	for i := 1; i < o.n; i++ {
+		if o.blocks(i) > o.blocks(i-1) {
+			slices.Sort(o.keys[:o.n])
+			return
+		}
+	}
+}
+
+func (o *order) index(i int) int  { return int(o.keys[i] & 0xff) }
+func (o *order) blocks(i int) int { return int(^o.keys[i] >> 8) }
