@@ -1,0 +1,5 @@
+//go:build !linux && !windows && !darwin
+
+package firewall
+
+func newSystem() (system, error) { return nil, ErrUnsupported }
