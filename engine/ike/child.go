@@ -38,6 +38,7 @@ type child struct {
 	group     suite.Group
 	ids       identities
 
+	born                                           time.Time
 	seen                                           time.Time // authenticated ESP arrived on it
 	useAt, rekeyAt, expiresAt, retiredAt, deleteAt time.Time
 }
@@ -54,8 +55,12 @@ func (c *Conn) newChild(now time.Time, sa *ikeSA, q *quick, terms phase2Terms, o
 			LocalPort: q.ids.own.Port, PeerPort: q.ids.peer.Port,
 		},
 		initiator: q.initiator, order: c.order, replaces: q.replaces, group: terms.group, ids: q.ids,
-		expiresAt: now.Add(terms.life), rekeyAt: c.rekeyAt(now, terms.life, c.cfg.Phase2Lifetime),
+		expiresAt: now.Add(terms.life), born: now,
 	}
+	if !q.initiator {
+		c.learn(&c.life2, terms.life)
+	}
+	ch.rekeyAt = c.rekeyAt(now, terms.life, c.cfg.Phase2Lifetime, c.life2)
 	ch.tie = q.ni
 	if bytes.Compare(q.nr, q.ni) < 0 {
 		ch.tie = q.nr

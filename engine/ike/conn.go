@@ -48,14 +48,15 @@ type Conn struct {
 	contactSent     bool // INITIAL-CONTACT
 	lastIn, lastOut time.Time
 	dpd             dpd
-	budget          budget    // the peer's
-	again           budget    // ours, for what the peer has deleted
-	againAt         time.Time // when that is made anew
-	hintAt          time.Time // when an unauthenticated hint may cause the next probe
-	idleAt          time.Time // when a responder without any SA ends
-	rekeyAfterwards bool      // the child, once the new ISAKMP SA is there
-	refused         *Error    // why this responder refused its peer last
-	broken          error     // of the source of randomness
+	budget          budget        // the peer's
+	again           budget        // ours, for what the peer has deleted
+	againAt         time.Time     // when that is made anew
+	hintAt          time.Time     // when an unauthenticated hint may cause the next probe
+	idleAt          time.Time     // when a responder without any SA ends
+	life1, life2    time.Duration // what the gateway was found to let SAs live; 0: not found out
+	rekeyAfterwards bool          // the child, once the new ISAKMP SA is there
+	refused         *Error        // why this responder refused its peer last
+	broken          error         // of the source of randomness
 }
 
 // New makes a Conn that waits for Start. It borrows nothing of cfg but its

@@ -272,11 +272,17 @@ func (c *Conn) handleDelete(now time.Time, d isakmp.Delete, out *Output) {
 		case d.Protocol == isakmp.ProtocolESP && len(spi) == 4:
 			i := slices.IndexFunc(c.children, func(ch *child) bool { return ch.Out == binary.BigEndian.Uint32(spi) })
 			if i >= 0 {
+				if ch := c.children[i]; ch == c.current {
+					c.learn(&c.life2, now.Sub(ch.born))
+				}
 				c.dropChild(now, c.children[i], out)
 			}
 		case d.Protocol == isakmp.ProtocolISAKMP && len(spi) == cookieSPILen:
 			for _, sa := range c.sas {
 				if string(sa.spi()) == string(spi) && sa.stage == stageUp {
+					if sa == c.newest() {
+						c.learn(&c.life1, now.Sub(sa.born))
+					}
 					sa.stage, sa.deleteAt = stageGone, now.Add(goneLinger)
 					c.abandonQuicks(now, sa, out)
 				}

@@ -224,7 +224,7 @@ func (c *Conn) established(now time.Time, sa *ikeSA, out *Output) {
 		c.current.rekeyAt = now
 	}
 	c.rekeyAfterwards = false
-	sa.expiresAt, sa.rekeyAt = now.Add(sa.life), c.rekeyAt(now, sa.life, c.cfg.Phase1Lifetime)
+	sa.expiresAt, sa.rekeyAt = now.Add(sa.life), c.rekeyAt(now, sa.life, c.cfg.Phase1Lifetime, c.life1)
 	if !sa.initiator && c.cfg.Role == Initiator {
 		sa.rekeyAt = now.Add(time.Duration(float64(sa.life) * rekeySharePeers))
 	}

@@ -252,6 +252,36 @@ func TestCrossedMainModesStay(t *testing.T) {
 	}
 }
 
+// A gateway that agrees to any lifetime and lets SAs live for less is found out:
+// from then on the client comes first.
+func TestLifetimesLearned(t *testing.T) {
+	a, b := pair()
+	l := newLink(t, 1, a, b)
+	l.connect(time.Second)
+	for _, sa := range l.b.conn.sas {
+		sa.deleteAt = l.now.Add(65 * time.Second)
+	}
+	if !l.run(70*time.Second, func() bool { return len(l.a.phase1) == 2 && l.connected() }) {
+		t.Fatalf("no Main Mode after the gateway's Delete: %s", l.a)
+	}
+	if !l.run(60*time.Second, func() bool { return len(l.a.phase1) == 3 }) {
+		t.Errorf("no Main Mode within 60 s, want it before the 65 s that are known now: %s", l.a)
+	}
+	l.rekeyChild(l.b)
+	l.run(3*time.Second, nil)
+	l.a.conn.life2 = 25 * time.Second // as if offered
+	for range 3 {
+		use := l.a.use
+		l.rekeyChild(l.a)
+		if !l.run(2*time.Second, func() bool { return l.a.use != use }) {
+			t.Fatalf("no rekey: %s", l.a)
+		}
+		if use = l.a.use; !l.run(24*time.Second, func() bool { return l.a.use != use }) {
+			t.Errorf("no other child within 24 s: %s", l.a)
+		}
+	}
+}
+
 // A day with short lifetimes on a poor link.
 func TestLongRun(t *testing.T) {
 	for seed := range uint64(4) {
