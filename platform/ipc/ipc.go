@@ -95,6 +95,13 @@ func (p Peer) Process(f func(pidfd int)) bool {
 	return raw.Control(func(fd uintptr) { f(int(fd)) }) == nil
 }
 
+// Exited says that the peer's process is known to have ended: its PID may be
+// another's by now. Without a pidfd it is never known.
+func (p Peer) Exited() (exited bool) {
+	p.Process(func(pidfd int) { exited = hasExited(pidfd) })
+	return exited
+}
+
 // Conn is a connection that knows its peer.
 type Conn struct {
 	net.Conn

@@ -77,8 +77,7 @@ func startTime(p Peer) uint64 {
 		return 0
 	}
 	// The PID was not another process's meanwhile if this one still lives.
-	gone := false
-	if p.Process(func(pidfd int) { gone = hasExited(pidfd) }) && gone {
+	if p.Exited() {
 		return 0
 	}
 	return parseStartTime(stat)
