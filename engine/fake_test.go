@@ -114,7 +114,7 @@ func (s *socket) fail(err error) {
 	s.ready.Signal()
 }
 
-func (s *socket) ReadBatch(bufs [][]byte, sizes []int, peers []netip.AddrPort) (int, error) {
+func (s *socket) ReadBatch(bufs [][]byte, sizes, _ []int, peers []netip.AddrPort) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.n == 0 && len(s.errs) == 0 && !s.closed {

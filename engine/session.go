@@ -23,9 +23,15 @@ import (
 // protocol repeats.
 const controlQueue = 256
 
-// controlBatch is how many datagrams are read at once where no data comes: each
-// takes a buffer of 64 KB.
-const controlBatch = 4
+// What one call may read from a socket: where the system joins datagrams, eight
+// times as many as fit 64 KB, and where it does not, as many as come in a
+// millisecond at 1 Gbit/s, none of them longer than a packet on any path; and
+// little where no data comes.
+const (
+	joinedReads, joinedSize   = 8, packet.ControlSize
+	singleReads, singleSize   = 64, packet.Size
+	controlReads, controlSize = 4, packet.ControlSize
+)
 
 // earlyWait is how long packets wait for the keys of their SA. Libreswan sends
 // on a new one right behind its answer to Quick Mode.
@@ -187,22 +193,21 @@ func (s *Session) tell(m message) {
 
 // receive reads one socket until it is closed.
 func (s *Session) receive(l *link) {
-	n := dataplane.BatchSize
-	if l.via == stack.Port500 {
-		n = controlBatch
+	reads, size := joinedReads, joinedSize
+	switch l.via {
+	case stack.Port500:
+		reads, size = controlReads, controlSize
+	case stack.ProtoESP:
+		reads, size = singleReads, singleSize
 	}
-	batch := make([]*packet.Buffer, n)
-	for i := range batch {
-		batch[i] = packet.New(packet.ControlSize)
-	}
-	sealed := make([]*packet.Buffer, 0, len(batch))
-	r := dataplane.NewReader(l.socket, len(batch))
+	r := dataplane.NewReader(l.socket, reads, size)
+	var sealed []*packet.Buffer
 	control := func(msg []byte, from uint16) {
 		s.tell(message{via: l.via, data: append([]byte(nil), msg...), l2tp: true, from: from})
 	}
 	var tired uint32
 	for failed := 0; ; {
-		n, err := r.Read(batch)
+		batch, err := r.Read()
 		if err != nil {
 			if failed++; !s.readError(l, err, failed) {
 				return
@@ -211,7 +216,7 @@ func (s *Session) receive(l *link) {
 		}
 		failed = 0
 		sealed = sealed[:0]
-		for _, b := range batch[:n] {
+		for _, b := range batch {
 			if s.isData(l, b) {
 				sealed = append(sealed, b)
 			} else if b.Len() > 0 {

@@ -38,7 +38,7 @@ func newPeer(t testing.TB, w *wire, suites []suite.Phase2) *peer {
 		p.wg.Go(func() {
 			buf, sizes, peers := [][]byte{make([]byte, 4096)}, make([]int, 1), make([]netip.AddrPort, 1)
 			for {
-				if _, err := s.ReadBatch(buf, sizes, peers); err != nil {
+				if _, err := s.ReadBatch(buf, sizes, nil, peers); err != nil {
 					return
 				}
 				if path := p.path.Load(); path != nil && path.Network {

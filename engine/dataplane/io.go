@@ -6,7 +6,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/packet"
 )
 
-// BatchSize is how many packets are read or written at once.
+// BatchSize is how many packets are read from a device, or written, at once.
 const BatchSize = 128
 
 // Device is where IP packets come from and go to: a TUN, or a userspace stack.
@@ -23,9 +23,11 @@ type Device interface {
 // Socket sends and receives datagrams, several in a system call where the
 // system can. It is safe for several goroutines.
 type Socket interface {
-	// ReadBatch blocks until there is a datagram; sizes and peers (zero on a
-	// connected socket) belong to bufs by index.
-	ReadBatch(bufs [][]byte, sizes []int, peers []netip.AddrPort) (int, error)
+	// ReadBatch blocks until there is a datagram. What belongs to a buffer has
+	// its index: the octets that came; the size of each datagram where the system
+	// gave several of one peer as one, the last of them shorter perhaps, and else
+	// what was there, zero; and the peer (zero on a connected socket).
+	ReadBatch(bufs [][]byte, sizes, segments []int, peers []netip.AddrPort) (int, error)
 	// WriteBatch sends bufs in order; peers is nil on a connected socket.
 	WriteBatch(bufs [][]byte, peers []netip.AddrPort) error
 	Close() error
@@ -46,35 +48,67 @@ type TUN interface {
 	Close() error
 }
 
-// Reader reads batches of buffers from a socket, for one goroutine.
+// Reader reads batches of datagrams from a socket, for one goroutine.
 type Reader struct {
-	s     Socket
-	bufs  [][]byte
-	sizes []int
-	peers []netip.AddrPort
+	s               Socket
+	bufs            [][]byte
+	sizes, segments []int
+	peers           []netip.AddrPort
+	buffers         []packet.Buffer
+	batch           []*packet.Buffer
 }
 
-// NewReader reads batches of at most n.
-func NewReader(s Socket, n int) *Reader {
-	return &Reader{s, make([][]byte, n), make([]int, n), make([]netip.AddrPort, n)}
-}
-
-// Read fills batch from the front and gives the number of datagrams.
-func (r *Reader) Read(batch []*packet.Buffer) (int, error) {
-	n := min(len(batch), len(r.bufs))
-	for i, b := range batch[:n] {
-		b.Reset()
-		r.bufs[i] = b.Space()
+// NewReader reads n buffers of size octets at most in one call.
+func NewReader(s Socket, n, size int) *Reader {
+	r := &Reader{s: s, bufs: make([][]byte, n), sizes: make([]int, n), segments: make([]int, n), peers: make([]netip.AddrPort, n)}
+	for i := range r.bufs {
+		r.bufs[i] = make([]byte, size)
 	}
-	got, err := r.s.ReadBatch(r.bufs[:n], r.sizes[:n], r.peers[:n])
+	r.grow(n)
+	return r
+}
+
+// grow makes room for n datagrams in a batch.
+func (r *Reader) grow(n int) {
+	r.buffers = make([]packet.Buffer, n)
+	r.batch = make([]*packet.Buffer, 0, n)
+}
+
+// Read gives the datagrams that have come. They stay good until the next Read.
+func (r *Reader) Read() ([]*packet.Buffer, error) {
+	clear(r.segments)
+	got, err := r.s.ReadBatch(r.bufs, r.sizes, r.segments, r.peers)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	for i, b := range batch[:got] {
-		b.SetLen(r.sizes[i])
-		b.Peer = r.peers[i]
+	n := 0
+	for i, size := range r.sizes[:got] {
+		n++
+		if s := r.segments[i]; s > 0 && s < size {
+			n += (size - 1) / s
+		}
 	}
-	return got, nil
+	if n > cap(r.batch) {
+		r.grow(2 * n)
+	}
+	r.batch = r.batch[:0]
+	for i, buf := range r.bufs[:got] {
+		data, segment := buf[:r.sizes[i]], r.segments[i]
+		for {
+			size := len(data)
+			if segment > 0 {
+				size = min(segment, size)
+			}
+			b := &r.buffers[len(r.batch)]
+			b.Wrap(data[:size:size])
+			b.Peer = r.peers[i]
+			r.batch = append(r.batch, b)
+			if data = data[size:]; len(data) == 0 {
+				break
+			}
+		}
+	}
+	return r.batch, nil
 }
 
 // Writer writes batches of buffers to a socket, for one goroutine.

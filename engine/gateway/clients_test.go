@@ -17,9 +17,9 @@ import (
 
 type noSocket struct{}
 
-func (noSocket) ReadBatch([][]byte, []int, []netip.AddrPort) (int, error) { return 0, nil }
-func (noSocket) WriteBatch([][]byte, []netip.AddrPort) error              { return nil }
-func (noSocket) Close() error                                             { return nil }
+func (noSocket) ReadBatch([][]byte, []int, []int, []netip.AddrPort) (int, error) { return 0, nil }
+func (noSocket) WriteBatch([][]byte, []netip.AddrPort) error                     { return nil }
+func (noSocket) Close() error                                                    { return nil }
 
 // still is the control goroutine's state of a gateway that does not run.
 func still(t testing.TB) *loop {

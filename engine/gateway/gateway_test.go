@@ -51,7 +51,7 @@ func (sockets) Open(_ stack.Via, port uint16, remote netip.AddrPort) (dataplane.
 
 type socket struct{ *net.UDPConn }
 
-func (s socket) ReadBatch(bufs [][]byte, sizes []int, peers []netip.AddrPort) (int, error) {
+func (s socket) ReadBatch(bufs [][]byte, sizes, _ []int, peers []netip.AddrPort) (int, error) {
 	n, from, err := s.ReadFromUDPAddrPort(bufs[0])
 	if err != nil {
 		return 0, err

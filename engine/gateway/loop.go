@@ -260,14 +260,10 @@ func (l *loop) probeAt(c *client) {
 
 // receive reads one socket until it is closed.
 func (g *Gateway) receive(k *link) {
-	batch := make([]*packet.Buffer, dataplane.BatchSize)
-	for i := range batch {
-		batch[i] = packet.New(packet.ControlSize)
-	}
-	r := dataplane.NewReader(k.socket, len(batch))
-	run := make([]*packet.Buffer, 0, len(batch))
+	r := dataplane.NewReader(k.socket, socketReads, packet.ControlSize)
+	var run []*packet.Buffer
 	for failed := 0; ; {
-		n, err := r.Read(batch)
+		batch, err := r.Read()
 		if err != nil {
 			if g.stopped.Load() {
 				return
@@ -281,14 +277,14 @@ func (g *Gateway) receive(k *link) {
 		}
 		failed = 0
 		t := g.table.Load()
-		for i := 0; i < n; {
+		for i := 0; i < len(batch); {
 			c := g.owner(t, k, batch[i])
 			if c == nil {
 				i++
 				continue
 			}
 			run = append(run[:0], batch[i])
-			for i++; i < n && g.owner(t, k, batch[i]) == c; i++ {
+			for i++; i < len(batch) && g.owner(t, k, batch[i]) == c; i++ {
 				run = append(run, batch[i])
 			}
 			g.open(k, c, run)

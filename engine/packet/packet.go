@@ -53,7 +53,11 @@ func (b *Buffer) Bytes() []byte { return b.data[b.off:b.end] }
 func (b *Buffer) Len() int { return b.end - b.off }
 
 // Drop empties the packet: the rest of its batch goes on without it.
-func (b *Buffer) Drop() { b.off, b.end = Headroom, Headroom }
+func (b *Buffer) Drop() { b.end = b.off }
+
+// Wrap makes p the packet where it lies, without any room around it: for one of
+// several datagrams that were read as one. Reset would panic from then on.
+func (b *Buffer) Wrap(p []byte) { b.data, b.off, b.end = p, 0, len(p) }
 
 // Space is all the room from the headroom to the end of the buffer, to read a
 // packet into; SetLen says how much came.

@@ -20,8 +20,14 @@ func TestBuffer(t *testing.T) {
 	if got, want := b.Bytes(), []byte("payload"); !bytes.Equal(got, want) {
 		t.Fatalf("after trimming Bytes() = %q, want %q", got, want)
 	}
+	whole := []byte("onetwothree")
+	var v Buffer
+	v.Wrap(whole[3:6:6])
+	if got := v.Append(1); got != nil || string(v.Bytes()) != "two" {
+		t.Errorf("of a wrapped packet Bytes() = %q, Append(1) = %v, want \"two\" and no room", v.Bytes(), got)
+	}
 	b.Drop()
-	if b.Len() != 0 {
+	if v.Drop(); b.Len() != 0 || v.Len() != 0 {
 		t.Fatalf("Len() of a dropped packet = %d, want 0", b.Len())
 	}
 }

@@ -28,7 +28,7 @@ func newBatch(c conn, opts Options, connected, _ bool) (*batch, error) {
 // ReadBatch waits for datagrams and reads at most len(bufs): each into a
 // buffer, its length into sizes and, unless peers is nil, its sender into
 // peers. A datagram that is longer than its buffer is cut.
-func (b *batch) ReadBatch(bufs [][]byte, sizes []int, peers []netip.AddrPort) (int, error) {
+func (b *batch) ReadBatch(bufs [][]byte, sizes, _ []int, peers []netip.AddrPort) (int, error) {
 	var from netip.AddrPort
 	var err error
 	switch c := b.conn.(type) {

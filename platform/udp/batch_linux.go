@@ -70,7 +70,11 @@ func (b *batch) configure(fd int, opts Options) error {
 	if err != nil {
 		return err
 	}
-	b.writer.segment = proto == unix.IPPROTO_UDP
+	if proto == unix.IPPROTO_UDP {
+		b.writer.segment = true
+		// A burst comes as one. A kernel without it gives each by itself.
+		b.reader.joined = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
+	}
 	return nil
 }
 
@@ -84,9 +88,11 @@ func setBuffer(fd, size, force, plain int) {
 
 // ReadBatch waits for datagrams and reads at most len(bufs): each into a
 // buffer, its length into sizes and, unless peers is nil, its sender into
-// peers. A datagram that is longer than its buffer is cut.
-func (b *batch) ReadBatch(bufs [][]byte, sizes []int, peers []netip.AddrPort) (int, error) {
-	n, err := b.reader.read(b.raw, bufs, sizes, peers)
+// peers. Where the kernel has joined datagrams of one size, the last one perhaps
+// shorter, that size goes into segments. A datagram that is longer than its
+// buffer is cut.
+func (b *batch) ReadBatch(bufs [][]byte, sizes, segments []int, peers []netip.AddrPort) (int, error) {
+	n, err := b.reader.read(b.raw, bufs, sizes, segments, peers)
 	if err != nil {
 		return 0, err
 	}

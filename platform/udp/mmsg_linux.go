@@ -31,6 +31,14 @@ type segmentControl struct {
 	_    [6]byte
 }
 
+// joinedControl is the control message UDP_GRO: the size of the datagrams that
+// the kernel has joined.
+type joinedControl struct {
+	hdr  unix.Cmsghdr
+	size int32
+	_    [4]byte
+}
+
 // mmsg calls recvmmsg or sendmmsg.
 func mmsg(trap, fd uintptr, hdrs []mmsghdr) (int, syscall.Errno) {
 	for {
@@ -43,9 +51,12 @@ func mmsg(trap, fd uintptr, hdrs []mmsghdr) (int, syscall.Errno) {
 
 // reader is for one goroutine.
 type reader struct {
+	joined bool // UDP_GRO is on
+
 	hdrs  []mmsghdr
 	iovs  []unix.Iovec
 	msgs  []message
+	ctls  []joinedControl
 	poll  func(fd uintptr) bool // made once: a closure a call would allocate
 	want  int
 	n     int
@@ -54,11 +65,15 @@ type reader struct {
 
 func (r *reader) init() {
 	r.hdrs, r.iovs, r.msgs = make([]mmsghdr, maxMessages), make([]unix.Iovec, maxMessages), make([]message, maxMessages)
+	r.ctls = make([]joinedControl, maxMessages)
 	for i := range r.hdrs {
 		h := &r.hdrs[i].hdr
 		h.Iov = &r.iovs[i]
 		h.SetIovlen(1)
 		h.Name = (*byte)(unsafe.Pointer(&r.msgs[i].name))
+		if r.joined {
+			h.Control = (*byte)(unsafe.Pointer(&r.ctls[i]))
+		}
 	}
 	r.poll = func(fd uintptr) bool {
 		r.n, r.errno = mmsg(unix.SYS_RECVMMSG, fd, r.hdrs[:r.want])
@@ -66,12 +81,15 @@ func (r *reader) init() {
 	}
 }
 
-func (r *reader) read(raw syscall.RawConn, bufs [][]byte, sizes []int, peers []netip.AddrPort) (int, error) {
+func (r *reader) read(raw syscall.RawConn, bufs [][]byte, sizes, segments []int, peers []netip.AddrPort) (int, error) {
 	r.want = min(len(bufs), maxMessages)
 	for i, b := range bufs[:r.want] {
 		r.iovs[i].Base = unsafe.SliceData(b)
 		r.iovs[i].SetLen(len(b))
 		r.hdrs[i].hdr.Namelen = unix.SizeofSockaddrInet6
+		if r.joined {
+			r.hdrs[i].hdr.SetControllen(int(unsafe.Sizeof(r.ctls[i])))
+		}
 	}
 	if err := raw.Read(r.poll); err != nil {
 		return 0, err
@@ -81,6 +99,9 @@ func (r *reader) read(raw syscall.RawConn, bufs [][]byte, sizes []int, peers []n
 	}
 	for i := range r.n {
 		sizes[i] = int(r.hdrs[i].len)
+		if c := &r.ctls[i]; r.joined && r.hdrs[i].hdr.Controllen >= uint64(unix.CmsgLen(4)) && c.hdr.Level == unix.SOL_UDP && c.hdr.Type == unix.UDP_GRO {
+			segments[i] = int(c.size)
+		}
 		if peers != nil {
 			peers[i] = r.msgs[i].peer()
 		}

@@ -29,18 +29,25 @@ func open(t *testing.T, local, remote netip.AddrPort) *Socket {
 // readAll reads n datagrams.
 func readAll(t *testing.T, s *Socket, n int) (data [][]byte, peers []netip.AddrPort) {
 	t.Helper()
-	bufs, sizes, from := make([][]byte, 16), make([]int, 16), make([]netip.AddrPort, 16)
+	bufs, sizes, segments, from := make([][]byte, 16), make([]int, 16), make([]int, 16), make([]netip.AddrPort, 16)
 	for i := range bufs {
-		bufs[i] = make([]byte, 4000)
+		bufs[i] = make([]byte, 1<<16)
 	}
 	for len(data) < n {
-		got, err := s.ReadBatch(bufs, sizes, from)
+		clear(segments)
+		got, err := s.ReadBatch(bufs, sizes, segments, from)
 		if err != nil {
 			t.Fatalf("after %d datagrams: %v", len(data), err)
 		}
 		for i := range got {
-			data = append(data, bytes.Clone(bufs[i][:sizes[i]]))
-			peers = append(peers, from[i])
+			for b, first := bufs[i][:sizes[i]], true; first || len(b) > 0; first = false {
+				n := len(b)
+				if segments[i] > 0 {
+					n = min(segments[i], n)
+				}
+				data, peers = append(data, bytes.Clone(b[:n])), append(peers, from[i])
+				b = b[n:]
+			}
 		}
 	}
 	return data, peers
@@ -169,7 +176,7 @@ func TestRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	bufs, sizes := [][]byte{make([]byte, 100)}, make([]int, 1)
-	if _, err := client.ReadBatch(bufs, sizes, nil); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := client.ReadBatch(bufs, sizes, make([]int, len(sizes)), nil); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Fatalf("ReadBatch = %v, want ECONNREFUSED", err)
 	}
 	server = open(t, addr, netip.AddrPort{})
@@ -185,7 +192,7 @@ func TestCloseEndsRead(t *testing.T) {
 	s := open(t, loopback, netip.AddrPort{})
 	ended := make(chan error)
 	go func() {
-		_, err := s.ReadBatch([][]byte{make([]byte, 100)}, make([]int, 1), nil)
+		_, err := s.ReadBatch([][]byte{make([]byte, 100)}, make([]int, 1), make([]int, 1), nil)
 		ended <- err
 	}()
 	runtime.Gosched()
