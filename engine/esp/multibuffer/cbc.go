@@ -107,10 +107,22 @@ func (c *CBC) encryptGroup(jobs []CBCJob) {
 		}
 	}
 	c.order.sort()
-	kernel, next := c.level.encrypt, 0
+	first := 0
+	if wide := c.level.encrypt; wide.narrow != nil {
+		first = c.order.split(&wide.shape, &wide.narrow.shape, c.order.n)
+		c.run(wide.narrow, jobs, 0, first)
+	}
+	c.run(c.level.encrypt, jobs, first, c.order.n)
+	// Do not hold on to the caller's memory.
+	clear(c.ptrs[:])
+	clear(c.rest[:])
+}
+
+// run encrypts the jobs from next to before last, in order.
+func (c *CBC) run(kernel *encryptKernel, jobs []CBCJob, next, last int) {
 	for {
 		for l := range kernel.lanes {
-			if len(c.rest[l]) == 0 && next < c.order.n {
+			if len(c.rest[l]) == 0 && next < last {
 				j := &jobs[c.order.index(next)]
 				next++
 				c.rest[l] = j.Data
@@ -119,7 +131,7 @@ func (c *CBC) encryptGroup(jobs []CBCJob) {
 		}
 		blocks := c.aim(kernel.lanes)
 		if blocks == 0 {
-			break
+			return
 		}
 		kernel.run(&c.encKeys, c.rounds, &c.ptrs, &c.chain, blocks)
 		for l := range kernel.lanes {
@@ -128,9 +140,6 @@ func (c *CBC) encryptGroup(jobs []CBCJob) {
 			}
 		}
 	}
-	// Do not hold on to the caller's memory.
-	clear(c.ptrs[:])
-	clear(c.rest[:])
 }
 
 // aim points each lane to its packet, the idle ones to that of another lane,

@@ -19,7 +19,8 @@ var (
 // HMAC is HMAC-SHA1 or HMAC-SHA256 (RFC 2104, RFC 4868) under one key. It
 // allocates nothing after it is made. It is not safe for concurrent use.
 type HMAC struct {
-	kernel *hashKernel // nil: the standard library for all
+	widest *hashKernel // nil: the standard library for all
+	kernel *hashKernel // at work
 	alone  hash.Hash   // the standard library, for packets too few to share
 	words  int         // of the state
 	inner  [8]uint32   // the state behind the key, inside and outside
@@ -65,7 +66,7 @@ func NewHMACSHA256(key []byte) *HMAC {
 }
 
 func newHMAC(key []byte, newHash func() hash.Hash, init []uint32, kernel *hashKernel) *HMAC {
-	h := &HMAC{kernel: kernel, alone: hmac.New(newHash, key), words: len(init)}
+	h := &HMAC{widest: kernel, kernel: kernel, alone: hmac.New(newHash, key), words: len(init)}
 	if kernel == nil {
 		return h
 	}
@@ -104,6 +105,9 @@ func (h *HMAC) behind(init []uint32, key []byte, pad byte) (state [8]uint32) {
 // load sets the state of a lane.
 func (h *HMAC) load(l int, from *[8]uint32) {
 	at := l * h.kernel.step
+	if h.kernel.step > 1 {
+		clear(h.state[at : at+h.kernel.step]) // SHA-1 has 5 of 8 words: the others are zero
+	}
 	for w := range h.words {
 		h.state[h.kernel.words[w]+at] = from[w]
 	}
@@ -119,7 +123,7 @@ func (h *HMAC) store(l int, to []byte) {
 
 // Sum computes the codes of all jobs, any number of them.
 func (h *HMAC) Sum(jobs []MACJob) {
-	if h.kernel == nil {
+	if h.widest == nil {
 		for i := range jobs {
 			h.sumAlone(&jobs[i])
 		}
@@ -147,28 +151,18 @@ func (h *HMAC) sumGroup(jobs []MACJob) {
 		h.order.add(i, (len(jobs[i].Data)+9+blockLen-1)/blockLen+1)
 	}
 	h.order.sort()
-	next := h.order.alone(h.kernel)
-	for i := range next {
-		h.sumAlone(&jobs[h.order.index(i)])
+	last := h.order.n
+	for kernel := h.widest; kernel != nil; kernel = kernel.narrow {
+		var narrow *shape
+		if kernel.narrow != nil {
+			narrow = &kernel.narrow.shape
+		}
+		first := h.order.split(&kernel.shape, narrow, last)
+		h.run(kernel, jobs, first, last)
+		last = first
 	}
-	for next < h.order.n || h.busy() {
-		for l := range h.kernel.lanes {
-			if h.lanes[l].phase == idle && next < h.order.n {
-				h.begin(l, &jobs[h.order.index(next)])
-				next++
-			}
-		}
-		blocks := h.aim()
-		h.kernel.run(&h.state, &h.ptrs, blocks)
-		for l := range h.kernel.lanes {
-			lane := &h.lanes[l]
-			if lane.phase == idle {
-				continue
-			}
-			if lane.rest = lane.rest[blocks*blockLen:]; len(lane.rest) == 0 {
-				h.advance(l)
-			}
-		}
+	for i := range last {
+		h.sumAlone(&jobs[h.order.index(i)])
 	}
 	clear(h.ptrs[:]) // do not hold on to the caller's memory
 }

@@ -2,49 +2,31 @@ package multibuffer
 
 import "encoding/binary"
 
-// Ours: what a packet costs the standard library besides its blocks, in blocks.
-const aloneOverhead = 2
-
-// alone is how many jobs, the longest ones, the standard library should have so
-// that all are done the soonest: all of them when they would fill too few lanes,
-// those that would run on alone when the others have ended, or none.
-func (o *order) alone(k *hashKernel) (n int) {
-	left, before := 0, 0 // blocks of the jobs from n on, and of those in front
-	for i := range o.n {
-		left += o.blocks(i)
-	}
-	best := -1
-	for i := 0; ; i++ {
-		cost := 16*before + k.cost*o.rows(i, left, k.lanes)
-		if best < 0 || cost < best {
-			n, best = i, cost
+// run computes the codes of the jobs from next to before last, in order.
+func (h *HMAC) run(kernel *hashKernel, jobs []MACJob, next, last int) {
+	h.kernel = kernel
+	for {
+		for l := range kernel.lanes {
+			if h.lanes[l].phase == idle && next < last {
+				h.begin(l, &jobs[h.order.index(next)])
+				next++
+			}
 		}
-		if i == o.n || i == k.lanes {
-			return n
+		blocks := h.aim()
+		if blocks == 0 {
+			return
 		}
-		left -= o.blocks(i)
-		before += o.blocks(i) + aloneOverhead
-	}
-}
-
-// rows is how often the kernel has to work on a block in all lanes for the jobs
-// from the first one on, which have so many blocks: at least their share, and
-// some lane has r+1 of the first r*lanes+1 jobs.
-func (o *order) rows(first, blocks, lanes int) int {
-	n := (blocks + lanes - 1) / lanes
-	for r, i := 1, first; i < o.n; r, i = r+1, i+lanes {
-		n = max(n, r*o.blocks(i))
-	}
-	return n
-}
-
-func (h *HMAC) busy() bool {
-	for l := range h.kernel.lanes {
-		if h.lanes[l].phase != idle {
-			return true
+		kernel.run(&h.state, &h.ptrs, blocks)
+		for l := range kernel.lanes {
+			lane := &h.lanes[l]
+			if lane.phase == idle {
+				continue
+			}
+			if lane.rest = lane.rest[blocks*blockLen:]; len(lane.rest) == 0 {
+				h.advance(l)
+			}
 		}
 	}
-	return false
 }
 
 // begin gives a packet to an idle lane.
@@ -96,7 +78,7 @@ func (lane *hashLane) end() {
 }
 
 // aim points each lane to its next block, the idle ones to that of another lane,
-// and returns how many blocks all lanes have.
+// and returns how many blocks all lanes have; 0 when all are idle.
 func (h *HMAC) aim() (blocks int) {
 	busy := -1
 	for l := range h.kernel.lanes {
@@ -109,6 +91,9 @@ func (h *HMAC) aim() (blocks int) {
 			blocks = n
 		}
 		busy = l
+	}
+	if busy < 0 {
+		return 0
 	}
 	for l := range h.kernel.lanes {
 		if h.lanes[l].phase == idle {

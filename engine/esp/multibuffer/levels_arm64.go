@@ -18,12 +18,12 @@ func machineLevels() []*level {
 	if !a.HasAES {
 		return nil
 	}
-	l := &level{name: "arm64", encrypt: &encryptKernel{8, encryptARM64}, decrypt: decryptARM64}
+	l := &level{name: "arm64", encrypt: &encryptKernel{shape{8, 16}, encryptARM64, nil}, decrypt: decryptARM64}
 	if a.HasSHA1 {
-		l.sha1 = &hashKernel{2, sha1ARM64, inLane, 8, costARM64}
+		l.sha1 = &hashKernel{shape{2, costARM64}, sha1ARM64, inLane, 8, nil}
 	}
 	if a.HasSHA2 {
-		l.sha256 = &hashKernel{2, sha256ARM64, inLane, 8, costARM64}
+		l.sha256 = &hashKernel{shape{2, costARM64}, sha256ARM64, inLane, 8, nil}
 	}
 	return []*level{l}
 }

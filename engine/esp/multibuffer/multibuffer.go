@@ -6,9 +6,9 @@
 //
 // What the CPU has decides, once at the start, which code runs; the levels:
 //
-//	vaes     AES four blocks an instruction; hashes 16 lanes of AVX-512
+//	vaes     AES 16 lanes of AVX-512, SHA-1 too; SHA-256 4 lanes of SHA extensions
 //	avx512   AES-NI, 8 lanes; hashes 16 lanes of AVX-512
-//	shani    AES-NI, 8 lanes; SHA-1 8 lanes of AVX2, SHA-256 2 lanes of SHA extensions
+//	shani    AES-NI, 8 lanes; hashes 4 lanes of SHA extensions
 //	avx2     AES-NI, 8 lanes; hashes 8 lanes of AVX2
 //	aesni    AES-NI, 8 lanes; the standard library's hashes
 //	arm64    AES extension, 8 lanes; hashes 2 lanes of SHA extensions
@@ -19,7 +19,7 @@
 //
 // A lane that is done with its packet gets the next one, the longest first, so
 // that batches of mixed lengths leave few lanes empty. Packets that would fill
-// too few lanes are hashed by the standard library, one by one.
+// too few lanes go to code with fewer lanes, in the end to the standard library.
 package multibuffer
 
 import (
@@ -45,25 +45,32 @@ type level struct {
 	sha256  *hashKernel
 }
 
+// shape is what the planning has to know of a kernel.
+type shape struct {
+	lanes int
+	// cost is the time that a block in all lanes takes, in a unit that is the
+	// same for all kernels of a purpose; with hashes a sixteenth of the time that
+	// the standard library takes for a block. Measured.
+	cost int
+}
+
 // encryptKernel encrypts the same number of blocks, one at least, in each lane,
 // in place. A lane's chain is the block of ciphertext before. Lanes may be of
 // the same packet: they do the same then.
 type encryptKernel struct {
-	lanes int
-	run   func(keys *[240]byte, rounds int, ptrs *[maxLanes]*byte, chain *[maxLanes][16]byte, blocks int)
+	shape
+	run    func(keys *[240]byte, rounds int, ptrs *[maxLanes]*byte, chain *[maxLanes][16]byte, blocks int)
+	narrow *encryptKernel // better for a few packets, or nil
 }
 
 // hashKernel hashes the same number of blocks of 64 octets, one at least, in
 // each lane.
 type hashKernel struct {
-	lanes int
-	run   func(state *[128]uint32, ptrs *[maxLanes]*byte, blocks int)
-	words [8]int // where in state the words of the first lane are
-	step  int    // from there to the next lane
-
-	// cost is the time for a block in all lanes, in sixteenths of the time that
-	// the standard library takes for one block.
-	cost int
+	shape
+	run    func(state *[128]uint32, ptrs *[maxLanes]*byte, blocks int)
+	words  [8]int      // where in state the words of the first lane are
+	step   int         // from there to the next lane
+	narrow *hashKernel // better for a few packets, or nil
 }
 
 // generic is the standard library alone.
@@ -99,28 +106,3 @@ func Use(name string) error {
 	current.Store(levels[i])
 	return nil
 }
-
-// order is the order in which the jobs of a group are taken: the longest first.
-type order struct {
-	keys [groupLen]uint64 // ^length<<8 | index, ascending
-	n    int
-}
-
-// add puts in the job of that index, of so many blocks.
-func (o *order) add(index, blocks int) {
-	o.keys[o.n] = ^uint64(blocks)<<8 | uint64(index)
-	o.n++
-}
-
-// sort is quick for jobs that are as long as each other.
-func (o *order) sort() {
-	for i := 1; i < o.n; i++ {
-		if o.blocks(i) > o.blocks(i-1) {
-			slices.Sort(o.keys[:o.n])
-			return
-		}
-	}
-}
-
-func (o *order) index(i int) int  { return int(o.keys[i] & 0xff) }
-func (o *order) blocks(i int) int { return int(^o.keys[i] >> 8) }

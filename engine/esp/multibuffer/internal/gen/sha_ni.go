@@ -1,11 +1,11 @@
 package gen
 
-import "fmt"
-
-// shaNI are the hashes with the SHA extensions over 2 lanes: each instruction
-// waits for the one before in its lane, so the second lane is nearly free. A
-// lane's state is 8 words together, in the order in which the instructions want
-// them: SHA-1 d c b a, then e as the last of four; SHA-256 f e b a, h g d c.
+// shaNI are the hashes with the SHA extensions over 4 lanes: each instruction
+// waits for the one before in its lane, so another lane is nearly free. There
+// are registers for two; a block of these two and a block of the other two follow
+// each other, and a CPU that looks far enough ahead works on both. A lane's state
+// is 8 words together, in the order in which the instructions want them: SHA-1
+// d c b a, then e as the last of four; SHA-256 f e b a, h g d c.
 func shaNI(s *source) {
 	s.bytes16("swap32NI", byteSwap(4))
 	s.bytes16("swap128NI", byteSwap(16))
@@ -14,24 +14,30 @@ func shaNI(s *source) {
 	sha256NI(s)
 }
 
-// headNI loads the arguments: DI the state, R8 and R9 the data, CX the number of
-// blocks.
+// dataNI are the pointers to the data of the lanes.
+var dataNI = []string{"R8", "R9", "R10", "R11"}
+
+// headNI loads the arguments: DI the state, CX the number of blocks.
 func headNI(s *source, mask string) {
 	s.op("MOVQ state+0(FP), DI")
 	s.op("MOVQ ptrs+8(FP), SI")
 	s.op("MOVQ blocks+16(FP), CX")
 	s.op("TESTQ CX, CX")
 	s.op("JLE done")
-	s.op("MOVQ 0(SI), R8")
-	s.op("MOVQ 8(SI), R9")
+	for i, r := range dataNI {
+		s.op("MOVQ %d(SI), %s", 8*i, r)
+	}
 	s.op("MOVOU %s<>(SB), X15", mask)
 }
 
 func footNI(s *source) {
-	s.op("ADDQ $64, R8")
-	s.op("ADDQ $64, R9")
+	for _, r := range dataNI {
+		s.op("ADDQ $64, %s", r)
+	}
 	s.op("DECQ CX")
 	s.op("JNZ block")
+	s.line("done:")
+	s.op("RET")
 }
 
 // laneNI has the registers of a lane.
@@ -42,15 +48,19 @@ type laneNI struct {
 	offset int // of the state in memory
 }
 
-func lanesNI(first, stateRegs int) []laneNI {
+// lanesNI are the two lanes of a pair. It loads their state, but for scratch
+// registers.
+func lanesNI(s *source, pair, first, stateRegs int) []laneNI {
 	lanes := make([]laneNI, 2)
 	for l := range lanes {
 		free := registers("X", first+l*(stateRegs+4), first+(l+1)*(stateRegs+4)-1)
-		lanes[l] = laneNI{data: fmt.Sprintf("R%d", 8+l), offset: 32 * l}
+		lanes[l] = laneNI{data: dataNI[2*pair+l], offset: 32 * (2*pair + l)}
 		for i := range stateRegs {
 			lanes[l].state[i] = free.take()
 		}
 		lanes[l].msg = free
+		s.op("MOVOU %d(DI), %s", lanes[l].offset, lanes[l].state[0])
+		s.op("MOVOU %d(DI), %s", lanes[l].offset+16, lanes[l].state[1])
 	}
 	return lanes
 }
@@ -58,12 +68,14 @@ func lanesNI(first, stateRegs int) []laneNI {
 func sha1NI(s *source) {
 	s.text("sha1NI(state *[128]uint32, ptrs *[16]*byte, blocks int)", "sha1NI", 0, 24)
 	headNI(s, "swap128NI")
-	lanes := lanesNI(0, 3)
-	for _, l := range lanes {
-		s.op("MOVOU %d(DI), %s", l.offset, l.state[0])
-		s.op("MOVOU %d(DI), %s", l.offset+16, l.state[1])
-	}
 	s.line("block:")
+	for pair := range 2 {
+		sha1BlockNI(s, lanesNI(s, pair, 0, 3))
+	}
+	footNI(s)
+}
+
+func sha1BlockNI(s *source, lanes []laneNI) {
 	for i := range 20 { // four steps each
 		for _, l := range lanes {
 			abcd, e, next := l.state[0], l.state[1+i%2], l.state[2-i%2]
@@ -98,21 +110,20 @@ func sha1NI(s *source) {
 		s.op("PADDD X14, %s", l.state[0])
 		s.op("MOVOU %s, %d(DI)", l.state[0], l.offset)
 	}
-	footNI(s)
-	s.line("done:")
-	s.op("RET")
 }
 
 func sha256NI(s *source) {
 	s.text("sha256NI(state *[128]uint32, ptrs *[16]*byte, blocks int)", "sha256NI", 0, 24)
 	headNI(s, "swap32NI")
-	s.op("LEAQ sha256KNI<>(SB), R10")
-	lanes := lanesNI(1, 2)
-	for _, l := range lanes {
-		s.op("MOVOU %d(DI), %s", l.offset, l.state[0])
-		s.op("MOVOU %d(DI), %s", l.offset+16, l.state[1])
-	}
+	s.op("LEAQ sha256KNI<>(SB), BX")
 	s.line("block:")
+	for pair := range 2 {
+		sha256BlockNI(s, lanesNI(s, pair, 1, 2))
+	}
+	footNI(s)
+}
+
+func sha256BlockNI(s *source, lanes []laneNI) {
 	for i := range 16 { // four steps each
 		for _, l := range lanes {
 			abef, cdgh := l.state[0], l.state[1]
@@ -121,7 +132,7 @@ func sha256NI(s *source) {
 				s.op("MOVOU %d(%s), %s", 16*i, l.data, m(0))
 				s.op("PSHUFB X15, %s", m(0))
 			}
-			s.op("MOVOU %d(R10), X0", 16*i)
+			s.op("MOVOU %d(BX), X0", 16*i)
 			s.op("PADDD %s, X0", m(0))
 			s.op("SHA256RNDS2 X0, %s, %s", abef, cdgh)
 			if i >= 3 && i <= 14 {
@@ -144,7 +155,4 @@ func sha256NI(s *source) {
 			s.op("MOVOU %s, %d(DI)", l.state[k], l.offset+16*k)
 		}
 	}
-	footNI(s)
-	s.line("done:")
-	s.op("RET")
 }
