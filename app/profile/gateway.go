@@ -34,6 +34,7 @@ type Gateway struct {
 	MTU        int          // octets inside
 	MaxClients int          // 0: as many as Pool has addresses
 	HTTP       bool         // the service inside to measure with
+	Inside     string       // stack (the gateway's own, no privilege), tun (the system's)
 }
 
 // DefaultGateway is a gateway configuration with every key at its default,
@@ -41,7 +42,7 @@ type Gateway struct {
 func DefaultGateway() *Gateway {
 	return &Gateway{
 		Ports: "standard", Phase1Lifetime: Duration(8 * time.Hour), Phase2Lifetime: Duration(time.Hour), DPDInterval: Duration(30 * time.Second),
-		Address: netip.MustParseAddr("10.99.0.1"), Pool: netip.MustParsePrefix("10.99.0.0/24"), MTU: 1400, HTTP: true,
+		Address: netip.MustParseAddr("10.99.0.1"), Pool: netip.MustParsePrefix("10.99.0.0/24"), MTU: 1400, HTTP: true, Inside: "stack",
 	}
 }
 
@@ -97,6 +98,7 @@ func (g *Gateway) fields() []field {
 		{"mtu", integer(&g.MTU, minMRU, maxMRU, false)},
 		{"max_clients", integer(&g.MaxClients, 0, 1<<16, true)},
 		{"http", boolean(&g.HTTP)},
+		{"inside", choice(&g.Inside, []string{"stack", "tun"})},
 		{"users.*", secrets(&g.Users)},
 	}
 }

@@ -64,7 +64,7 @@ x = 1
 			`g:7: dns: "a" is no address inside; allowed: an IPv4 address such as 10.99.0.1`,
 			`g:7: dns: "b" is no address inside; allowed: an IPv4 address such as 10.99.0.1`,
 			`g:7: dns: "c" is no address inside; allowed: an IPv4 address such as 10.99.0.1`,
-			`g:8: user: unknown key; allowed: listen, ports, plain, esp, psk, tunnel_secret, phase1, phase2, pfs, phase1_lifetime, phase2_lifetime, dpd_interval, auth, address, pool, dns, mtu, max_clients, http, [users]`,
+			`g:8: user: unknown key; allowed: listen, ports, plain, esp, psk, tunnel_secret, phase1, phase2, pfs, phase1_lifetime, phase2_lifetime, dpd_interval, auth, address, pool, dns, mtu, max_clients, http, inside, [users]`,
 			`g:10: users.alice: must be a string, not an integer`,
 			`g:11: users.bob.x: unknown key; allowed in [users]: any name`,
 			`g:12: users2: is given as a list of tables, [[...]]`,

@@ -68,6 +68,9 @@ type Config struct {
 
 	// HTTP serves /bytes and /digest on port 80 of Address.
 	HTTP bool
+	// Inside is where the clients' packets go and come from, a TUN with Address
+	// and a route to Pool; the gateway closes it. nil: a stack of its own.
+	Inside dataplane.Device
 
 	Rand    io.Reader // nil: crypto/rand
 	Network Network
@@ -112,7 +115,8 @@ var ErrConfig = errors.New("gateway: impossible configuration")
 // Gateway is a gateway at work.
 type Gateway struct {
 	cfg   Config
-	inner *netstack.Stack
+	inner dataplane.Device
+	stack *netstack.Stack // inner, when it is the gateway's own
 	http  *http.Server
 	links map[stack.Via]*link
 
@@ -142,13 +146,16 @@ func Start(cfg Config) (*Gateway, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	inner, err := netstack.New(netstack.Config{Address: cfg.Address, MTU: cfg.MTU})
-	if err != nil {
-		return nil, fmt.Errorf("gateway: inner network: %w", err)
-	}
-	g := &Gateway{cfg: cfg, inner: inner, links: map[stack.Via]*link{}, control: make(chan message, controlQueue), strangers: make(chan message, strangerQueue),
+	g := &Gateway{cfg: cfg, inner: cfg.Inside, links: map[stack.Via]*link{}, control: make(chan message, controlQueue), strangers: make(chan message, strangerQueue),
 		closing: make(chan struct{}), ended: make(chan struct{})}
 	g.table.Store(&table{})
+	if g.inner == nil {
+		var err error
+		if g.stack, err = netstack.New(netstack.Config{Address: cfg.Address, MTU: cfg.MTU}); err != nil {
+			return nil, fmt.Errorf("gateway: inner network: %w", err)
+		}
+		g.inner = g.stack
+	}
 	for via, port := range cfg.ports() {
 		sock, local, err := cfg.Network.Listen(via, netip.AddrPortFrom(cfg.Listen, port))
 		if err != nil {
@@ -232,8 +239,9 @@ func (g *Gateway) Addr(via stack.Via) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Inner is the network behind the gateway, for services in it.
-func (g *Gateway) Inner() *netstack.Stack { return g.inner }
+// Inner is the network behind the gateway, for services in it; nil with
+// Config.Inside.
+func (g *Gateway) Inner() *netstack.Stack { return g.stack }
 
 // Clients is the number of clients that IP flows for.
 func (g *Gateway) Clients() int { return len(g.table.Load().byAddr) }
@@ -263,7 +271,13 @@ func (g *Gateway) closeSockets() {
 
 // serveHTTP is the service inside.
 func (g *Gateway) serveHTTP() error {
-	l, err := g.inner.ListenTCP(httpPort)
+	var l net.Listener
+	var err error
+	if g.stack != nil {
+		l, err = g.stack.ListenTCP(httpPort)
+	} else {
+		l, err = net.Listen("tcp", netip.AddrPortFrom(g.cfg.Address, httpPort).String())
+	}
 	if err != nil {
 		return fmt.Errorf("gateway: inner HTTP service: %w", err)
 	}
