@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"github.com/google/nftables"
-	"golang.org/x/sys/unix"
 )
 
 // Ours. The chains, and when they run among those of others. A verdict to let
@@ -102,7 +101,8 @@ func (*nft) intact(p *policy) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("firewall: list tables: %w", err)
 	}
-	if !slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName && t.Flags&unix.NFT_TABLE_F_DORMANT == 0 }) {
+	// A table of ours has no flags; one that is dormant does nothing.
+	if !slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName && t.Flags == 0 }) {
 		return false, nil
 	}
 	have, err := c.ListChainsOfTableFamily(nftables.TableFamilyINet)
