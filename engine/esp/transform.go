@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 
+	"github.com/culvert-vpn/culvert/engine/esp/multibuffer"
 	"github.com/culvert-vpn/culvert/engine/suite"
 )
 
@@ -23,7 +24,14 @@ type transform struct {
 	aead  cipher.AEAD // GCM, nil for the others
 	nonce [saltLen + gcmIVLen]byte
 
-	cbc   cipher.BlockMode // nil for GCM
+	// Of AES-CBC and of HMAC-SHA1 and -SHA256, all packets at once; nil for the
+	// others, which go packet by packet.
+	cbcs    *multibuffer.CBC
+	cbcJobs []multibuffer.CBCJob
+	macs    *multibuffer.HMAC
+	macJobs []multibuffer.MACJob
+
+	cbc   cipher.BlockMode
 	chain [aes.BlockSize]byte
 	mac   hash.Hash
 	sum   [sha512.Size]byte
@@ -51,12 +59,24 @@ func newTransform(s suite.Phase2, keymat []byte, encrypt bool) (*transform, erro
 		}
 		return t, nil
 	}
-	if encrypt {
+	switch {
+	case s.Cipher == suite.AESCBC:
+		if t.cbcs, err = multibuffer.NewCBC(key); err != nil {
+			return nil, fmt.Errorf("esp: %w", err)
+		}
+	case encrypt:
 		t.cbc = cipher.NewCBCEncrypter(block, t.chain[:f.ivLen])
-	} else {
+	default:
 		t.cbc = cipher.NewCBCDecrypter(block, t.chain[:f.ivLen])
 	}
-	t.mac = hmac.New(s.Hash.New(), rest)
+	switch s.Hash {
+	case suite.SHA1:
+		t.macs = multibuffer.NewHMACSHA1(rest)
+	case suite.SHA256:
+		t.macs = multibuffer.NewHMACSHA256(rest)
+	default:
+		t.mac = hmac.New(s.Hash.New(), rest)
+	}
 	return t, nil
 }
 
@@ -78,6 +98,10 @@ func (t *transform) encrypt(pkts [][]byte) {
 		t.sealGCM(pkts)
 		return
 	}
+	if t.cbcs != nil {
+		t.cbcs.Encrypt(t.jobs(pkts))
+		return
+	}
 	for _, p := range pkts {
 		iv, body := p[headerLen:t.headLen()], p[t.headLen():len(p)-t.icvLen]
 		t.xorChain(body, iv)
@@ -91,6 +115,10 @@ func (t *transform) decrypt(pkts [][]byte) {
 	if t.aead != nil {
 		return // verify has done it
 	}
+	if t.cbcs != nil {
+		t.cbcs.Decrypt(t.jobs(pkts))
+		return
+	}
 	var last [aes.BlockSize]byte
 	for _, p := range pkts {
 		iv, body := p[headerLen:t.headLen()], p[t.headLen():len(p)-t.icvLen]
@@ -99,6 +127,28 @@ func (t *transform) decrypt(pkts [][]byte) {
 		t.xorChain(body, iv)
 		t.chain = last
 	}
+}
+
+// jobs are the packets' IVs and bodies.
+func (t *transform) jobs(pkts [][]byte) []multibuffer.CBCJob {
+	t.cbcJobs = t.cbcJobs[:0]
+	for _, p := range pkts {
+		t.cbcJobs = append(t.cbcJobs, multibuffer.CBCJob{IV: p[headerLen:t.headLen()], Data: p[t.headLen() : len(p)-t.icvLen]})
+	}
+	return t.cbcJobs
+}
+
+// sums computes the packets' codes into macJobs.
+func (t *transform) sums(pkts [][]byte) []multibuffer.MACJob {
+	if cap(t.macJobs) < len(pkts) {
+		t.macJobs = make([]multibuffer.MACJob, len(pkts))
+	}
+	t.macJobs = t.macJobs[:len(pkts)]
+	for i, p := range pkts {
+		t.macJobs[i].Data = p[:len(p)-t.icvLen]
+	}
+	t.macs.Sum(t.macJobs)
+	return t.macJobs
 }
 
 // xorChain gives a packet its own IV. cbc goes on from packet to packet as if
@@ -116,6 +166,12 @@ func (t *transform) authenticate(pkts [][]byte) {
 	if t.aead != nil {
 		return // encrypt has done it
 	}
+	if t.macs != nil {
+		for i, j := range t.sums(pkts) {
+			copy(pkts[i][len(j.Data):], j.Sum[:])
+		}
+		return
+	}
 	for _, p := range pkts {
 		n := len(p) - t.icvLen
 		copy(p[n:], t.hmac(p[:n]))
@@ -126,6 +182,12 @@ func (t *transform) authenticate(pkts [][]byte) {
 func (t *transform) verify(pkts [][]byte, good []bool) {
 	if t.aead != nil {
 		t.openGCM(pkts, good)
+		return
+	}
+	if t.macs != nil {
+		for i, j := range t.sums(pkts) {
+			good[i] = hmac.Equal(pkts[i][len(j.Data):], j.Sum[:t.icvLen])
+		}
 		return
 	}
 	for i, p := range pkts {
