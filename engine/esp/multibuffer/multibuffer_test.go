@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -14,14 +15,45 @@ import (
 	"github.com/culvert-vpn/culvert/engine/esp/multibuffer/internal/gen"
 )
 
-// eachLevel runs a test once for each level of the machine.
+// eachLevel runs a test once for each level of the machine, and once for each
+// kernel of it alone, which the planning might seldom choose.
 func eachLevel(t *testing.T, test func(t *testing.T)) {
-	for _, name := range Levels() {
-		t.Run(name, func(t *testing.T) {
-			use(t, name)
-			test(t)
-		})
+	for _, l := range levels {
+		for _, alone := range append([]*level{l}, kernelsAlone(l)...) {
+			t.Run(alone.name, func(t *testing.T) {
+				before := current.Swap(alone)
+				t.Cleanup(func() { current.Store(before) })
+				test(t)
+			})
+		}
 	}
+}
+
+// kernelsAlone are levels with a single kernel of each purpose, which is said to
+// cost nothing, so that it gets all the work.
+func kernelsAlone(l *level) (list []*level) {
+	encrypt, sha1, sha256 := l.encrypt, l.sha1, l.sha256
+	for encrypt != nil || sha1 != nil || sha256 != nil {
+		one := *l
+		one.name = fmt.Sprintf("%s/only%d", l.name, len(list))
+		if encrypt != nil {
+			k := *encrypt
+			k.cost, k.narrow = 0, nil
+			one.encrypt, encrypt = &k, encrypt.narrow
+		}
+		if sha1 != nil {
+			k := *sha1
+			k.cost, k.narrow = 0, nil
+			one.sha1, sha1 = &k, sha1.narrow
+		}
+		if sha256 != nil {
+			k := *sha256
+			k.cost, k.narrow = 0, nil
+			one.sha256, sha256 = &k, sha256.narrow
+		}
+		list = append(list, &one)
+	}
+	return list
 }
 
 // use sets the level until the test ends.
@@ -172,6 +204,81 @@ func TestHMAC(t *testing.T) {
 				}
 				checkHMAC(t, h1, key, false, jobs)
 				checkHMAC(t, h256, key, true, jobs)
+			}
+		}
+	})
+}
+
+// TestMany has more jobs than a group, and the longest that there are.
+func TestMany(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := newRandom(3)
+		key := r.bytes(16)
+		c, err := NewCBC(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h1, h256 := NewHMACSHA1(key), NewHMACSHA256(key)
+		for _, n := range []int{1, 2, 19, 2*groupLen + 3} {
+			cbc, mac := make([]CBCJob, n), make([]MACJob, n)
+			for i := range cbc {
+				octets := r.IntN(200)
+				if i < 3 {
+					octets = 65535 - r.IntN(3)
+				}
+				mac[i].Data = r.bytes(octets)
+				cbc[i] = CBCJob{IV: r.bytes(16), Data: r.bytes(octets / 16 * 16)}
+			}
+			checkCBC(t, c, key, cbc)
+			checkHMAC(t, h1, key, false, mac)
+			checkHMAC(t, h256, key, true, mac)
+		}
+	})
+}
+
+func TestMisuse(t *testing.T) {
+	for _, n := range []int{0, 15, 17, 33} {
+		if _, err := NewCBC(make([]byte, n)); err == nil {
+			t.Errorf("NewCBC with a key of %d octets: no error", n)
+		}
+	}
+	c, err := NewCBC(make([]byte, 16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, job := range map[string]CBCJob{
+		"IV":   {IV: make([]byte, 15), Data: make([]byte, 16)},
+		"data": {IV: make([]byte, 16), Data: make([]byte, 17)},
+	} {
+		for what, f := range map[string]func([]CBCJob){"Encrypt": c.Encrypt, "Decrypt": c.Decrypt} {
+			t.Run(what+" "+name, func(t *testing.T) {
+				defer func() {
+					if recover() == nil {
+						t.Error("no panic")
+					}
+				}()
+				f([]CBCJob{job})
+			})
+		}
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		c, err := NewCBC(make([]byte, 16))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h1, h256 := NewHMACSHA1(make([]byte, 20)), NewHMACSHA256(make([]byte, 32))
+		cbc, mac, _ := benchPackets(benchLens("mixed", 23)...)
+		for name, f := range map[string]func(){
+			"Encrypt":     func() { c.Encrypt(cbc) },
+			"Decrypt":     func() { c.Decrypt(cbc) },
+			"HMAC-SHA1":   func() { h1.Sum(mac) },
+			"HMAC-SHA256": func() { h256.Sum(mac) },
+		} {
+			if got := testing.AllocsPerRun(20, f); got != 0 {
+				t.Errorf("%s makes %v allocations", name, got)
 			}
 		}
 	})
