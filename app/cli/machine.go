@@ -31,7 +31,7 @@ func thisMachine() machine { return system{} }
 
 // prepare learns now rather than after the login what is not allowed.
 func (system) prepare() error {
-	if _, err := route.New(); err != nil {
+	if _, err := route.New(nil); err != nil {
 		return osFailure(failure.OSRoutes, err)
 	}
 	d, err := tun.Open(probeMTU)
@@ -41,7 +41,7 @@ func (system) prepare() error {
 	if err := d.Close(); err != nil {
 		return osFailure(failure.OSTUN, err)
 	}
-	if err := route.CleanUp(interfacePrefix); err != nil {
+	if err := route.Sweep(interfacePrefix); err != nil {
 		return osFailure(failure.OSRoutes, err)
 	}
 	return nil
@@ -61,7 +61,7 @@ func (system) connect(ctx context.Context, cfg engine.Config) (session, error) {
 }
 
 func (system) device(p *profile.Profile, server netip.Addr, n stack.Network) (dataplane.Device, string, error) {
-	routes, err := route.New()
+	routes, err := route.New(nil) // no journal: prepare sweeps instead
 	if err != nil {
 		return nil, "", osFailure(failure.OSRoutes, err)
 	}
@@ -69,7 +69,7 @@ func (system) device(p *profile.Profile, server netip.Addr, n stack.Network) (da
 	if err != nil {
 		return nil, "", osFailure(failure.OSTUN, err)
 	}
-	err = routes.Set(netplan.Routes(p, netplan.Connection{Interface: t.Name(), Server: server, Local: n.Local, Peer: n.Peer, MTU: n.MTU}))
+	err = routes.Set(context.Background(), netplan.Routes(p, netplan.Connection{Interface: t.Name(), Server: server, Local: n.Local, Peer: n.Peer, MTU: n.MTU}))
 	if err != nil {
 		return nil, "", osFailure(failure.OSRoutes, errors.Join(err, t.Close()))
 	}
@@ -83,7 +83,7 @@ type tunnel struct {
 }
 
 // Close takes the routes away while there is an interface to take them from.
-func (t *tunnel) Close() error { return errors.Join(t.routes.Close(), t.Device.Close()) }
+func (t *tunnel) Close() error { return errors.Join(t.routes.Clear(), t.Device.Close()) }
 
 // osFailure is a failure of this machine; missing rights go before anything
 // else.

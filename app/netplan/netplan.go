@@ -15,24 +15,23 @@ type Connection struct {
 	Interface string     // the tunnel's
 	Server    netip.Addr // the gateway outside
 	Local     netip.Addr // ours inside
+	Local6    netip.Addr // our global IPv6 address inside; not valid: the gateway carries none
 	Peer      netip.Addr // the gateway's inside; not valid: none given
 	MTU       int        // octets
 }
 
-// Everything in two halves: both go before the default route, which stays as
-// it is and comes back by itself.
 var (
-	allIPv4 = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/1"), netip.MustParsePrefix("128.0.0.0/1")}
-	allIPv6 = []netip.Prefix{netip.MustParsePrefix("::/1"), netip.MustParsePrefix("8000::/1")}
+	allIPv4 = netip.MustParsePrefix("0.0.0.0/0")
+	allIPv6 = netip.MustParsePrefix("::/0")
 )
 
 // Routes is what the system's routes should be.
 func Routes(p *profile.Profile, c Connection) route.Config {
 	server := host(c.Server)
-	cfg := route.Config{Interface: c.Interface, Address: c.Local, MTU: c.MTU, Outside: []netip.Prefix{server}}
+	cfg := route.Config{Interface: c.Interface, Address: c.Local, MTU: c.MTU, Outside: []netip.Prefix{server}, CaptureLocal: !p.Routing.LocalNetwork}
 	full := p.Routing.Mode == "full"
 	if full {
-		cfg.Routes = slices.Clone(allIPv4)
+		cfg.Routes = []netip.Prefix{allIPv4}
 		cfg.Outside = unique(append(cfg.Outside, p.Routing.Exclude...))
 	} else {
 		if c.Peer.IsValid() {
@@ -43,9 +42,15 @@ func Routes(p *profile.Profile, c Connection) route.Config {
 		// is nothing but the gateway, stay outside.
 		cfg.Routes = slices.DeleteFunc(cfg.Routes, func(r netip.Prefix) bool { return r == server })
 	}
-	// No IPv6 goes through the tunnel yet: around it, it would leak.
-	if p.Routing.IPv6 == "block" || p.Routing.IPv6 == "auto" && full {
-		cfg.Blocked = slices.Clone(allIPv6)
+	// IPv6 that goes around the tunnel is a leak.
+	switch auto := p.Routing.IPv6 == "auto"; {
+	case auto && c.Local6.IsValid():
+		cfg.Address6 = c.Local6
+		if full {
+			cfg.Routes = append(cfg.Routes, allIPv6)
+		}
+	case auto && full || p.Routing.IPv6 == "block":
+		cfg.Blocked = []netip.Prefix{allIPv6}
 	}
 	return cfg
 }

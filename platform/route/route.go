@@ -1,9 +1,67 @@
-// Package route gives the tunnel's interface its address and routes, and takes
-// exactly these away again. What is wanted is given whole: setting it twice is
-// setting it once.
+// Package route gives the tunnel's interface its addresses and routes, and
+// takes exactly these away again. What is wanted is given whole: setting it
+// twice is setting it once, and a Set that fails leaves what was before.
+//
+// # Linux: how everything goes through the tunnel
+//
+// Nobody's default route is touched. A default route in Config.Routes goes
+// into a table of our own, and rules of policy routing lead there:
+//
+//	5310: not from all fwmark MARK lookup 51701 suppress_prefixlength 0   (CaptureLocal only)
+//	5320: from all lookup main suppress_prefixlength 7                    (IPv6: 6)
+//	5330: not from all fwmark MARK lookup 51701                           (without Mark: from all)
+//
+// What stays outside is a throw route in that table: the lookup goes on with
+// the rules behind, so it ends where it would have ended without us. The other
+// way, two halves (0.0.0.0/1 and 128.0.0.0/1) in the main table and a host
+// route by the present router for the gateway, has these faults, which this
+// one has not:
+//
+//   - The host route is wrong once the default route changes. A throw route
+//     follows by itself, in no time and while this program is hung or dead.
+//   - systemd-networkd removes routes that are not its own from the interfaces
+//     it manages when it sets them up again (ManageForeignRoutes=, networkd.conf
+//     (5)), the host route first. It also removes foreign rules when it starts,
+//     after a sleep for example, but none of protocol "kernel": which is why our
+//     rules and the routes of our table carry that one. NetworkManager looks
+//     only at the main table, and at rules that it made.
+//   - Halves collide with those of OpenVPN's redirect-gateway, and a DHCP server
+//     that pushes halves (TunnelVision, CVE-2024-3661) ties with them. Of the
+//     main table the rule takes prefixes from /8 on (IPv6: /7) before ours, so
+//     no wider route of anybody goes before the tunnel. Longer ones do: keeping
+//     these out is the firewall's work.
+//
+// Networks that the machine is on, Docker's and libvirt's bridges and static
+// routes keep working by rule 5320, also when they appear later. Tailscale's
+// rules (5210 to 5270) come before ours: tailnet addresses stay its own, and an
+// exit node of it wins. wg-quick takes priorities just in front of the rules
+// that it finds: of two full tunnels the one that came last wins, and carries
+// the other one, whose packets to its gateway are thrown to the rules behind.
+//
+// A mark on the engine's sockets (SO_MARK) is not needed for any of this. With
+// Config.Mark and without the gateway in Config.Outside, other programs'
+// packets to the gateway's address go through the tunnel as well; then, with
+// strict reverse path filtering (rp_filter=1), the kernel takes the gateway's
+// packets for spoofed, as it looks for the way back without the mark:
+// src_valid_mark=1 and a mark restored from conntrack, or rp_filter=2, are then
+// the caller's to set. With throw routes the way back is the way out and strict
+// filtering is content.
+//
+// Every other prefix of Config.Routes is a route of the main table by the
+// tunnel's interface: there the longest prefix wins, which is what a split
+// tunnel means, and such routes go with the interface if this process dies. A
+// part of one that has to stay outside is pinned to the way it takes at present;
+// Update lets these pins follow.
+//
+// # Windows and macOS
+//
+// Windows gets the default route on the tunnel's interface with metric 0, macOS
+// the two halves; both pin what stays outside to the router of the present
+// default route, and Update lets the pins follow.
 package route
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,253 +72,160 @@ import (
 // ErrUnsupported is a system whose routes this package cannot set.
 var ErrUnsupported = errors.New("route: not supported on this system")
 
+// ErrTaken is a wanted route whose place somebody else's route to the same
+// network has, or another tunnel of ours: only one can have everything.
+var ErrTaken = errors.New("route: another route to this network is there already")
+
 // Config is what is wanted.
 type Config struct {
-	Interface string // of the tunnel; it exists already
-	Address   netip.Addr
-	MTU       int // octets; 0: as it is
+	Interface string     // of the tunnel; it exists already
+	Address   netip.Addr // IPv4 inside; not valid: none
+	Address6  netip.Addr // global IPv6 inside; not valid: none
+	MTU       int        // octets; 0: as it is
 
 	// Routes go through the tunnel: by its interface, never by the peer's
 	// address. Some gateways give their own outside address as the PPP peer,
-	// and a route by it would swallow the tunnel.
+	// and a route by it would swallow the tunnel. 0.0.0.0/0 and ::/0 are the
+	// whole family.
 	Routes []netip.Prefix
-	// Outside stays on the way it takes at present: the gateway itself, and
-	// what is excluded.
+	// Outside stays on the way it would take without us, whatever that is at
+	// the time: the gateway itself, and what is excluded.
 	Outside []netip.Prefix
-	// Blocked is refused at once, so that programs turn to what does work.
+	// Blocked is refused at once, so that programs turn to what does work; on
+	// Windows it goes into the tunnel, whose engine drops it.
 	Blocked []netip.Prefix
+
+	// CaptureLocal draws the networks at the outside interface into the tunnel
+	// too, but for the routers themselves. Other interfaces'
+	// networks, such as those of virtual machines, stay reachable.
+	CaptureLocal bool
+	// Mark is SO_MARK of sockets that the tunnel is not for; 0: none. Linux only.
+	Mark uint32
 }
+
+// Journal is told, before the machine is changed, the record from which CleanUp
+// undoes all that is or is about to be changed; nil: nothing is left. An error
+// stops the change.
+type Journal func(record []byte) error
 
 // Manager keeps the routes of one tunnel.
 type Manager struct {
-	mu      sync.Mutex // guards applied
 	run     runner
-	applied []op // in the order they were made
+	journal Journal
+
+	mu      sync.Mutex // guards what follows
+	cfg     *Config    // of the last Set; nil: none
+	applied []op       // in the order they were made
 }
 
 // runner makes the changes and looks at the system.
 type runner interface {
-	// do makes one change.
-	do(o op) error
-	// way is how packets to dst leave at present, without the interface except.
-	// A local address or none at all is not ok.
-	way(dst netip.Addr, except string) (h hop, ok bool, err error)
+	// link is an interface at present.
+	link(name string) (link, error)
+	// routes is the main table without what is surely ours.
+	routes() ([]entry, error)
+	// do makes changes in their order, each whether or not one before it
+	// failed; it gives an error for each. Undoing what is gone is no error.
+	do(ops []op) []error
+	traits() traits
+}
+
+// link is the state of an interface.
+type link struct {
+	index int
+	mtu   int
+	up    bool
 }
 
 // hop is the next step of a route: an interface and, beyond the own network,
 // the router.
 type hop struct {
-	via netip.Addr // not valid: on the link
-	dev string
+	via   netip.Addr // not valid: on the link
+	dev   string
+	index int
 }
 
-// action is what an op does.
-type action uint8
-
-const (
-	setLink action = iota + 1
-	addAddress
-	addRoute
-	blockRoute
-	delAddress
-	delRoute
-	unblockRoute
-)
-
-// op is one change; it is comparable.
-type op struct {
-	do     action
+// entry is a route of the system.
+type entry struct {
 	prefix netip.Prefix
 	hop    hop
-	src    netip.Addr
-	mtu    int
-	keep   bool // a route of somebody else's to the same prefix is as good
+	metric int
 }
 
-// String is the op as an ip command.
-func (o op) String() string {
-	switch o.do {
-	case setLink:
-		if o.mtu == 0 {
-			return fmt.Sprintf("link set %s up", o.hop.dev)
-		}
-		return fmt.Sprintf("link set %s mtu %d up", o.hop.dev, o.mtu)
-	case addAddress:
-		return fmt.Sprintf("addr add %v dev %s", o.prefix, o.hop.dev)
-	case delAddress:
-		return fmt.Sprintf("addr del %v dev %s", o.prefix, o.hop.dev)
-	case blockRoute:
-		return fmt.Sprintf("route add unreachable %v", o.prefix)
-	case unblockRoute:
-		return fmt.Sprintf("route del unreachable %v", o.prefix)
-	case addRoute, delRoute:
-		s := "route add"
-		if o.do == delRoute {
-			s = "route del"
-		}
-		s += " " + o.prefix.String()
-		if o.hop.via.IsValid() {
-			s += " via " + o.hop.via.String()
-		}
-		s += " dev " + o.hop.dev
-		if o.src.IsValid() {
-			s += " src " + o.src.String()
-		}
-		return s
-	}
-	return "nothing"
+// traits is in what systems differ.
+type traits struct {
+	policy    bool // own table and rules; routes can be replaced in place
+	halves    bool // the default route in two halves
+	refuse    bool // has routes that refuse
+	exclusive bool // one route a prefix, whoever made it
 }
 
-// undo is the op that takes o away again. The link has none: it goes with its
-// device.
-func (o op) undo() (op, bool) {
-	switch o.do {
-	case addAddress:
-		o.do = delAddress
-	case addRoute:
-		o.do = delRoute
-	case blockRoute:
-		o.do = unblockRoute
-	default:
-		return op{}, false
-	}
-	return o, true
-}
-
-// New is a manager that has set nothing yet.
-func New() (*Manager, error) {
+// New is a manager that has set nothing yet. A nil journal is told nothing.
+func New(journal Journal) (*Manager, error) {
 	r, err := newRunner()
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{run: r}, nil
+	return &Manager{run: r, journal: journal}, nil
 }
 
 // Set makes cfg true: it adds what is missing and takes away what an earlier
-// Set added and cfg no longer wants. When it fails, what it added is taken away
-// again.
-func (m *Manager) Set(cfg Config) error {
+// Set added and cfg no longer wants. When it fails, all is as it was before.
+func (m *Manager) Set(ctx context.Context, cfg Config) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	want, err := m.plan(cfg)
 	if err != nil {
 		return err
 	}
-	for i, o := range slices.Backward(m.applied) {
-		if slices.Contains(want, o) {
-			continue
-		}
-		if err := m.takeAway(o); err != nil {
-			return err
-		}
-		m.applied = slices.Delete(m.applied, i, i+1)
+	if err := m.apply(ctx, want, false); err != nil {
+		return err
 	}
-	var added []op
-	for _, o := range want {
-		if slices.Contains(m.applied, o) {
-			continue
-		}
-		err := m.run.do(o)
-		if errors.Is(err, errKept) {
-			continue // somebody else's, and as good as ours
-		}
-		if err != nil {
-			err = fmt.Errorf("route: ip %v: %w", o, err)
-			return errors.Join(err, m.takeBack(added))
-		}
-		m.applied = append(m.applied, o)
-		added = append(added, o)
-	}
+	cfg.Routes, cfg.Outside, cfg.Blocked = slices.Clone(cfg.Routes), slices.Clone(cfg.Outside), slices.Clone(cfg.Blocked)
+	m.cfg = &cfg
 	return nil
 }
 
-// errKept is a route that was there already and does what is wanted.
-var errKept = errors.New("route: is there already")
-
-// plan lists what cfg wants, in the order in which it has to be made: what
-// stays outside before what draws traffic into the tunnel.
-func (m *Manager) plan(cfg Config) ([]op, error) {
-	tunnel := hop{dev: cfg.Interface}
-	want := []op{{do: setLink, hop: tunnel, mtu: cfg.MTU}}
-	if cfg.Address.IsValid() {
-		want = append(want, op{do: addAddress, hop: tunnel, prefix: netip.PrefixFrom(cfg.Address, cfg.Address.BitLen())})
-	}
-	for _, p := range cfg.Outside {
-		if slices.Contains(cfg.Routes, p) {
-			return nil, fmt.Errorf("route: %v is wanted both inside and outside of the tunnel", p)
-		}
-		o, ok, err := m.outside(p, cfg.Interface)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			want = append(want, o)
-		}
-	}
-	for _, p := range cfg.Blocked {
-		want = append(want, op{do: blockRoute, prefix: p})
-	}
-	for _, p := range cfg.Routes {
-		o := op{do: addRoute, prefix: p, hop: tunnel}
-		if cfg.Address.BitLen() == p.Addr().BitLen() {
-			o.src = cfg.Address
-		}
-		want = append(want, o)
-	}
-	return want, nil
-}
-
-// outside is the route that keeps p on its present way. One that is there
-// already stays: the present way of p is now itself.
-func (m *Manager) outside(p netip.Prefix, tunnel string) (op, bool, error) {
-	for _, o := range m.applied {
-		if o.do == addRoute && o.prefix == p && o.keep {
-			return o, true, nil
-		}
-	}
-	h, ok, err := m.run.way(p.Addr(), tunnel)
-	if err != nil {
-		return op{}, false, fmt.Errorf("route: the way to %v: %w", p.Addr(), err)
-	}
-	return op{do: addRoute, prefix: p, hop: h, keep: true}, ok, nil
-}
-
-// takeAway undoes o; what is gone already is no error.
-func (m *Manager) takeAway(o op) error {
-	u, ok := o.undo()
-	if !ok {
-		return nil
-	}
-	if err := m.run.do(u); err != nil && !errors.Is(err, errKept) {
-		return fmt.Errorf("route: ip %v: %w", u, err)
-	}
-	return nil
-}
-
-// takeBack undoes those of ops that were applied, last one first.
-func (m *Manager) takeBack(ops []op) error {
-	var errs []error
-	for i, o := range slices.Backward(m.applied) {
-		if !slices.Contains(ops, o) {
-			continue
-		}
-		if err := m.takeAway(o); err != nil {
-			errs = append(errs, err)
-		}
-		m.applied = slices.Delete(m.applied, i, i+1)
-	}
-	return errors.Join(errs...)
-}
-
-// Close takes away everything that Set added; it tries everything and gives
-// all errors.
-func (m *Manager) Close() error {
+// Update makes what was Set true again after the machine's network changed:
+// pins follow the default route, and what somebody else took away comes back.
+// Before the first Set, and after Clear, it does nothing.
+func (m *Manager) Update(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.takeBack(slices.Clone(m.applied))
+	if m.cfg == nil {
+		return nil
+	}
+	want, err := m.plan(*m.cfg)
+	if err != nil {
+		return err
+	}
+	return m.apply(ctx, want, true)
 }
 
-// CleanUp takes away what an earlier process left behind that could not do so
-// itself. It does nothing while there is an interface whose name begins with
-// prefix: that process still runs.
-func CleanUp(prefix string) error { return cleanUp(prefix) }
+// Clear takes away everything that Set added; it tries everything and gives
+// all errors. What it could not take away it tries again the next time.
+func (m *Manager) Clear() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cfg = nil
+	if len(m.applied) == 0 {
+		return nil
+	}
+	var errs []error
+	undo := reversed(m.applied)
+	left := m.applied[:0:0]
+	for i, err := range m.run.do(undo) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("route: ip %v: %w", undo[i], err))
+			left = append(left, undo[i].undo())
+		}
+	}
+	slices.Reverse(left)
+	m.applied = left
+	return errors.Join(append(errs, m.write(m.applied))...)
+}
+
+// Sweep takes away what an earlier process left behind that kept no journal,
+// as far as it can be known without one (Linux). It does nothing while there is
+// an interface whose name begins with prefix: that process still runs.
+func Sweep(prefix string) error { return sweep(prefix) }

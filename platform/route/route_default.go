@@ -1,8 +1,5 @@
-//go:build !linux
+//go:build !linux && !windows && !darwin
 
 package route
 
 func newRunner() (runner, error) { return nil, ErrUnsupported }
-
-// cleanUp has nothing to do: nothing was ever set.
-func cleanUp(string) error { return nil }

@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// Ours: the protocol number on every route of this program (rtnetlink(7),
-// rtm_protocol), by which CleanUp knows them. Not in iproute2's list of taken
-// ones.
+// Ours: the protocol number on every route of this program in the main table
+// (rtnetlink(7), rtm_protocol), by which Sweep knows them and deleting finds no
+// one else's. Not in iproute2's list of taken ones. In our own table, and for
+// rules, it is "kernel": see the package's comment.
 const protocol netlink.RouteProtocol = 117
 
 // kernel is the runner that talks rtnetlink.
@@ -21,174 +23,183 @@ type kernel struct{}
 
 func newRunner() (runner, error) { return kernel{}, nil }
 
-func (kernel) do(o op) error {
-	switch o.do {
-	case setLink, addAddress, delAddress:
-		return doLink(o)
-	case addRoute, delRoute:
-		return doRoute(o)
-	case blockRoute, unblockRoute:
-		return doBlock(o)
+func (kernel) traits() traits { return traits{policy: true, refuse: true} }
+
+func (kernel) link(name string) (link, error) {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return link{}, err
 	}
-	return fmt.Errorf("route: unknown op %d", o.do)
+	a := l.Attrs()
+	return link{index: a.Index, mtu: a.MTU, up: a.Flags&net.FlagUp != 0}, nil
 }
 
-func doLink(o op) error {
-	l, err := netlink.LinkByName(o.hop.dev)
-	if gone(err) && o.do == delAddress {
-		return errKept
+func (kernel) do(ops []op) []error {
+	errs := make([]error, len(ops))
+	for i := 0; i < len(ops); {
+		n := i
+		for n < len(ops) && !ops[n].ofInterface() {
+			n++
+		}
+		if n > i {
+			copy(errs[i:], send(ops[i:n]))
+			i = n
+			continue
+		}
+		errs[i] = doInterface(ops[i])
+		i++
+	}
+	return errs
+}
+
+func (o op) ofInterface() bool { return o.Do == setLink || o.Do == addAddress }
+
+func doInterface(o op) error {
+	l, err := netlink.LinkByIndex(o.Index)
+	if o.Delete && (gone(err) || err == nil && l.Attrs().Name != o.Dev) {
+		return nil // all that was its went with it
 	}
 	if err != nil {
 		return err
 	}
-	switch o.do {
-	case setLink:
-		if o.mtu != 0 {
-			if err := netlink.LinkSetMTU(l, o.mtu); err != nil {
-				return err
-			}
+	if o.Do == setLink {
+		return doLink(l, o)
+	}
+	a := &netlink.Addr{IPNet: ipNet(o.Prefix)}
+	if o.Delete {
+		err = netlink.AddrDel(l, a)
+		if errors.Is(err, unix.EADDRNOTAVAIL) {
+			return nil
 		}
+		return err
+	}
+	if o.Prefix.Addr().Is6() {
+		a.Flags = unix.IFA_F_NODAD
+	}
+	err = netlink.AddrAdd(l, a)
+	if errors.Is(err, unix.EACCES) && o.Prefix.Addr().Is6() && enableIPv6(o.Dev) {
+		err = netlink.AddrAdd(l, a)
+	}
+	if errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return err
+}
+
+func doLink(l netlink.Link, o op) error {
+	mtu, up := o.MTU, true
+	if o.Delete {
+		mtu, up = o.OldMTU, o.WasUp
+	}
+	if mtu != 0 && mtu != l.Attrs().MTU {
+		if err := netlink.LinkSetMTU(l, mtu); err != nil {
+			return err
+		}
+	}
+	if up == (l.Attrs().Flags&net.FlagUp != 0) {
+		return nil
+	}
+	if up {
 		return netlink.LinkSetUp(l)
-	case addAddress:
-		err = netlink.AddrAdd(l, &netlink.Addr{IPNet: ipNet(o.prefix)})
-		if errors.Is(err, unix.EEXIST) {
-			return errKept
-		}
-		return err
 	}
-	err = netlink.AddrDel(l, &netlink.Addr{IPNet: ipNet(o.prefix)})
-	if errors.Is(err, unix.EADDRNOTAVAIL) {
-		return errKept
-	}
-	return err
+	return netlink.LinkSetDown(l)
 }
 
-func doRoute(o op) error {
-	l, err := netlink.LinkByName(o.hop.dev)
-	if gone(err) && o.do == delRoute {
-		return errKept // the routes of an interface go with it
+// enableIPv6 is for machines where new interfaces have none. Where none has
+// any, it stays so: that is what was wanted.
+func enableIPv6(dev string) bool {
+	const conf = "/proc/sys/net/ipv6/conf/"
+	all, err := os.ReadFile(conf + "all/disable_ipv6")
+	if err != nil || strings.TrimSpace(string(all)) != "0" {
+		return false
 	}
-	if err != nil {
-		return err
-	}
-	r := &netlink.Route{Dst: ipNet(o.prefix), LinkIndex: l.Attrs().Index, Protocol: protocol}
-	if o.hop.via.IsValid() {
-		r.Gw = o.hop.via.AsSlice()
-	} else {
-		r.Scope = netlink.SCOPE_LINK
-	}
-	if o.src.IsValid() {
-		r.Src = o.src.AsSlice()
-	}
-	if o.do == delRoute {
-		return kept(netlink.RouteDel(r))
-	}
-	err = netlink.RouteAdd(r)
-	if errors.Is(err, unix.EEXIST) && o.keep {
-		return errKept
-	}
-	return err
-}
-
-func doBlock(o op) error {
-	r := &netlink.Route{Dst: ipNet(o.prefix), Type: unix.RTN_UNREACHABLE, Protocol: protocol}
-	if o.do == unblockRoute {
-		return kept(netlink.RouteDel(r))
-	}
-	err := netlink.RouteAdd(r)
-	// Without IPv6 in the kernel there is nothing to block.
-	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EEXIST) {
-		return errKept
-	}
-	return err
-}
-
-// kept turns "there is no such route" into errKept.
-func kept(err error) error {
-	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENODEV) {
-		return errKept
-	}
-	return err
+	return os.WriteFile(conf+dev+"/disable_ipv6", []byte("0"), 0) == nil
 }
 
 func gone(err error) bool {
 	var none netlink.LinkNotFoundError
-	return errors.As(err, &none)
-}
-
-func (kernel) way(dst netip.Addr, except string) (hop, bool, error) {
-	routes, err := netlink.RouteGet(dst.AsSlice())
-	switch {
-	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
-		return hop{}, false, nil // no route, or one that refuses: nothing to keep
-	case err != nil || len(routes) == 0:
-		return hop{}, false, err
-	}
-	h, ok, err := hopOf(routes[0])
-	if err != nil || !ok || h.dev != except {
-		return h, ok, err
-	}
-	return wayBeside(dst, except)
-}
-
-// wayBeside looks for the way to dst in the main table, past the routes of the
-// interface except: for when the tunnel's are in place already.
-func wayBeside(dst netip.Addr, except string) (hop, bool, error) {
-	family := netlink.FAMILY_V4
-	if dst.Is6() {
-		family = netlink.FAMILY_V6
-	}
-	routes, err := netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
-	if err != nil {
-		return hop{}, false, err
-	}
-	var best hop
-	bits, metric, found := -1, 0, false
-	for _, r := range routes {
-		n := 0
-		if r.Dst != nil {
-			if !r.Dst.Contains(dst.AsSlice()) {
-				continue
-			}
-			n, _ = r.Dst.Mask.Size()
-		}
-		h, ok, err := hopOf(r)
-		if err != nil || !ok || h.dev == except {
-			continue // a route whose interface has just gone is none
-		}
-		if n > bits || n == bits && r.Priority < metric {
-			best, bits, metric, found = h, n, r.Priority, true
-		}
-	}
-	return best, found, nil
-}
-
-// hopOf is a route's next step; a route to the machine itself, or to nowhere,
-// has none.
-func hopOf(r netlink.Route) (hop, bool, error) {
-	if r.Type != unix.RTN_UNICAST || r.LinkIndex == 0 {
-		return hop{}, false, nil
-	}
-	l, err := netlink.LinkByIndex(r.LinkIndex)
-	if err != nil {
-		return hop{}, false, err
-	}
-	h := hop{dev: l.Attrs().Name}
-	if r.Gw != nil {
-		via, ok := netip.AddrFromSlice(r.Gw)
-		if !ok {
-			return hop{}, false, fmt.Errorf("route: the router %v is no address", r.Gw)
-		}
-		h.via = via.Unmap()
-	}
-	return h, true, nil
+	return errors.As(err, &none) || errors.Is(err, unix.ENODEV)
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-func cleanUp(prefix string) error {
+func (kernel) routes() ([]entry, error) {
+	names := map[int]string{}
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range links {
+		if l.Attrs().OperState != netlink.OperDown {
+			names[l.Attrs().Index] = l.Attrs().Name
+		}
+	}
+	var out []entry
+	for f, all := range map[int]netip.Prefix{netlink.FAMILY_V4: all4, netlink.FAMILY_V6: all6} {
+		routes, err := dump(f, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range routes {
+			if e, ok := entryOf(r, all, names); ok {
+				out = append(out, e)
+			}
+		}
+	}
+	return out, nil
+}
+
+// dump lists routes; without IPv6 in the kernel it has none.
+func dump(family int, filter *netlink.Route, mask uint64) ([]netlink.Route, error) {
+	for {
+		routes, err := netlink.RouteListFiltered(family, filter, mask)
+		switch {
+		case errors.Is(err, netlink.ErrDumpInterrupted):
+			continue // it changed meanwhile
+		case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EOPNOTSUPP):
+			return nil, nil
+		}
+		return routes, err
+	}
+}
+
+// entryOf is a route that leads somewhere; of one with several ways the first
+// that is alive.
+func entryOf(r netlink.Route, all netip.Prefix, names map[int]string) (entry, bool) {
+	if r.Type != unix.RTN_UNICAST {
+		return entry{}, false
+	}
+	e := entry{prefix: all, metric: r.Priority}
+	if r.Dst != nil {
+		a, _ := netip.AddrFromSlice(r.Dst.IP) // not valid: no route that packets take
+		n, _ := r.Dst.Mask.Size()
+		e.prefix = netip.PrefixFrom(a.Unmap(), n)
+	}
+	ways := []*netlink.NexthopInfo{{LinkIndex: r.LinkIndex, Gw: r.Gw, Via: r.Via, Flags: r.Flags}}
+	if len(r.MultiPath) > 0 {
+		ways = r.MultiPath
+	}
+	for _, w := range ways {
+		name, up := names[w.LinkIndex]
+		if !up || w.Flags&(unix.RTNH_F_DEAD|unix.RTNH_F_LINKDOWN) != 0 {
+			continue
+		}
+		e.hop = hop{dev: name, index: w.LinkIndex}
+		gw := w.Gw
+		if via, ok := w.Via.(*netlink.Via); ok && gw == nil {
+			gw = via.Addr
+		}
+		if a, ok := netip.AddrFromSlice(gw); ok {
+			e.hop.via = a.Unmap()
+		}
+		return e, e.prefix.IsValid()
+	}
+	return entry{}, false
+}
+
+func sweep(prefix string) error {
 	links, err := netlink.LinkList()
 	if err != nil {
 		return fmt.Errorf("route: list interfaces: %w", err)
@@ -198,21 +209,72 @@ func cleanUp(prefix string) error {
 			return nil
 		}
 	}
+	ops, err := leftovers()
+	if err != nil {
+		return fmt.Errorf("route: look for what was left: %w", err)
+	}
 	var errs []error
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		routes, err := netlink.RouteListFiltered(family, &netlink.Route{Protocol: protocol}, netlink.RT_FILTER_PROTOCOL)
-		if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) {
-			continue // no IPv6 in the kernel
-		}
+	for i, err := range send(ops) {
 		if err != nil {
-			errs = append(errs, fmt.Errorf("route: list routes: %w", err))
-			continue
-		}
-		for _, r := range routes {
-			if err := kept(netlink.RouteDel(&r)); err != nil && !errors.Is(err, errKept) {
-				errs = append(errs, fmt.Errorf("route: remove %v: %w", r, err))
-			}
+			errs = append(errs, fmt.Errorf("route: ip %v: %w", ops[i], err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// leftovers is how to take away what carries our marks: rules by priority and
+// table, everything in our table, in the main one what has our protocol.
+func leftovers() ([]op, error) {
+	var ops []op
+	for f, all := range map[int]netip.Prefix{netlink.FAMILY_V4: all4, netlink.FAMILY_V6: all6} {
+		rules, err := netlink.RuleList(f)
+		if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) && !errors.Is(err, unix.EOPNOTSUPP) {
+			return nil, err
+		}
+		for _, r := range rules {
+			switch {
+			case r.Table == ownTable:
+				ops = append(ops, op{Do: addRule, Delete: true, Prefix: all, Priority: r.Priority, Table: ownTable})
+			case r.Priority == priorityMain && r.Table == unix.RT_TABLE_MAIN:
+				ops = append(ops, op{Do: addRule, Delete: true, Prefix: all, Priority: r.Priority})
+			}
+		}
+		for _, table := range []int{ownTable, unix.RT_TABLE_MAIN} {
+			routes, err := dump(f, &netlink.Route{Table: table}, netlink.RT_FILTER_TABLE)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range routes {
+				if o, ok := leftover(r, all, table); ok {
+					ops = append(ops, o)
+				}
+			}
+		}
+	}
+	return ops, nil
+}
+
+func leftover(r netlink.Route, all netip.Prefix, table int) (op, bool) {
+	o := op{Do: addRoute, Delete: true, Prefix: all, Table: table, Index: r.LinkIndex}
+	if table == unix.RT_TABLE_MAIN {
+		if r.Protocol != protocol {
+			return op{}, false
+		}
+		o.Table = 0
+	}
+	switch r.Type {
+	case unix.RTN_THROW:
+		o.Do, o.Index = throwRoute, 0
+	case unix.RTN_UNREACHABLE:
+		o.Do, o.Index = blockRoute, 0
+	}
+	if r.Dst != nil {
+		a, _ := netip.AddrFromSlice(r.Dst.IP) // the kernel's are addresses
+		n, _ := r.Dst.Mask.Size()
+		o.Prefix = netip.PrefixFrom(a.Unmap(), n)
+	}
+	if a, ok := netip.AddrFromSlice(r.Gw); ok {
+		o.Via = a.Unmap()
+	}
+	return o, o.Prefix.IsValid()
 }
