@@ -10,8 +10,10 @@ import (
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/esp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/stack"
+	"github.com/culvert-vpn/culvert/engine/suite"
 )
 
 // session is what the engine gives for a connection.
@@ -124,6 +126,9 @@ func (d *directRun) connected() {
 	n, name := d.network, d.name
 	d.mu.Unlock()
 	d.state(api.StateEvent{State: api.Connected, Address: n.Local, Peer: n.Peer, DNS: n.DNS, MTU: n.MTU, Suite: n.Suite, Interface: name, Server: d.server.String()})
+	if s, err := suite.ParsePhase2(n.Suite); err == nil && !esp.Fast(s) {
+		d.log("warn", n.Suite+" is slow: it is computed packet by packet; AES with SHA-1 or SHA-256, or AES-GCM, is ten times as fast and more")
+	}
 	if len(n.DNS) > 0 && d.profile.DNS.Mode == "auto" {
 		d.log("warn", "the gateway offers name servers; setting them is not supported yet, so names are looked up as before")
 	}

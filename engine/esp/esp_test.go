@@ -41,6 +41,20 @@ func TestFormats(t *testing.T) {
 
 // Overhead is what Seal adds, for every length; DES is slow, and leaves the
 // middle ones to prepare, which is what decides.
+func TestFast(t *testing.T) {
+	slow := map[string]bool{"3des-sha1": true, "aes128-md5": true, "aes256-sha512": true, "des-md5": true,
+		"aes128gcm16": false, "aes256-sha1": false, "aes256-sha256": false, "aes128-sha256_96": false}
+	for name, want := range slow {
+		s, err := suite.ParsePhase2(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if Fast(s) == want {
+			t.Errorf("Fast(%s) = %v, want %v", name, Fast(s), !want)
+		}
+	}
+}
+
 func TestOverheadIsExact(t *testing.T) {
 	for _, name := range allSuites() {
 		p := newPair(t, name)
