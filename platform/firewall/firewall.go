@@ -12,9 +12,11 @@
 //     sublayer of our own, also across a restart.
 //   - macOS: the pf anchor "com.apple/culvert", until the machine restarts.
 //
-// What is refused is rejected rather than dropped: a program learns at once
-// that it has no way out and tells its user, or turns to IPv4, instead of
-// hanging for minutes. The refusal goes to the program, nothing to the network.
+// What is refused is rejected rather than dropped: a program learns that it has
+// no way out and tells its user, or turns to IPv4, instead of hanging for
+// minutes. It learns at once, a new TCP connection of Linux when it is tried
+// for the second time, after a second. The refusal goes to the program, nothing
+// to the network.
 //
 // Not covered: a program that may write raw frames (packet sockets, BPF; it
 // takes privilege), and virtual machines bridged to the network, which are

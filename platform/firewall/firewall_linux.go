@@ -45,10 +45,10 @@ func (*nft) adopt(record) {}
 
 // apply sends one batch, which the kernel takes whole or not at all.
 //
-// The chains stay and their rules are exchanged. Deleting the table and adding
-// it anew in one batch is nearly the same, but not quite: a packet that reads
-// the list of chains before, and their rules after, finds the old chain empty
-// and the new one not there.
+// The chains stay and their rules are exchanged, which each packet sees before
+// or after as a whole. Deleting the table and adding it anew in one batch comes
+// second: the kernel exchanges the list of chains and their rules in two steps,
+// and a packet may be between them.
 func (n *nft) apply(_ context.Context, p *policy, note func(record) error) error {
 	if err := note(record{}); err != nil {
 		return err

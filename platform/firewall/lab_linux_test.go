@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -52,7 +53,7 @@ func newLab(t *testing.T) *lab {
 	l.outside, l.container = newNamespace(t), newNamespace(t)
 	t.Cleanup(func() { l.client.Close() })
 	// Addresses are good at once, without a search for duplicates.
-	run(t, "sysctl -qw net.ipv6.conf.default.accept_dad=0")
+	sysctl(t, "ipv6/conf/default/accept_dad", "0")
 	run(t, "ip link add eth0 type veth peer name out0")
 	run(t, "ip link add culvert0 type veth peer name in0")
 	run(t, "ip link add bridge0 type veth peer name c0")
@@ -81,7 +82,7 @@ func newLab(t *testing.T) *lab {
 	} {
 		run(t, "ip "+c)
 	}
-	run(t, "sysctl -qw net.ipv4.ip_forward=1")
+	sysctl(t, "ipv4/ip_forward", "1")
 	l.at(t, l.container, func() {
 		for _, c := range []string{"addr add 172.30.0.2/24 dev c0", "link set lo up", "link set c0 up", "route add default via 172.30.0.1"} {
 			run(t, "ip "+c)
@@ -155,6 +156,14 @@ func newNamespace(t *testing.T) netns.NsHandle {
 	}
 	t.Cleanup(func() { ns.Close() })
 	return ns
+}
+
+// sysctl sets a value of the namespace that the test is in.
+func sysctl(t *testing.T, name, value string) {
+	t.Helper()
+	if err := os.WriteFile("/proc/sys/net/"+name, []byte(value), 0); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func moveLink(t *testing.T, name string, ns netns.NsHandle) {
@@ -462,7 +471,7 @@ func echo(typ byte, token string) []byte {
 	return b
 }
 
-// nft gives a ruleset of somebody else's to nft.
+// nftScript gives a ruleset of somebody else's to nft.
 func nftScript(t *testing.T, script string) {
 	t.Helper()
 	c := exec.Command("nft", "-f", "-")
