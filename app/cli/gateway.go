@@ -71,6 +71,8 @@ const gatewayDefaults = `    ports = "standard"             # 500 and 4500; any:
     mtu = 1400
     max_clients = 0                # 0: as many as pool has addresses
     http = true
+    inside = "stack"               # a network in this program, or "tun": the machine's, so that
+                                   # clients reach what it reaches and forwards to; takes root
 `
 
 func serve(ctx context.Context, c *call, file string) int {
@@ -93,8 +95,16 @@ func serve(ctx context.Context, c *call, file string) int {
 			}
 		}
 	}
+	if conf.Inside == "tun" {
+		if cfg.Inside, err = inside(conf); err != nil {
+			return notServing(c, err)
+		}
+	}
 	g, err := gateway.Start(cfg)
 	if err != nil {
+		if cfg.Inside != nil {
+			err = errors.Join(err, cfg.Inside.Close())
+		}
 		return notServing(c, err)
 	}
 	printGateway(c.Out, g, conf)
@@ -137,7 +147,7 @@ func notServing(c *call, err error) int {
 	case errors.Is(err, syscall.EADDRINUSE):
 		fmt.Fprintln(c.Err, "Another IPsec program uses the port: stop it, or set ports = \"any\".")
 	case errors.Is(err, os.ErrPermission):
-		fmt.Fprintln(c.Err, "Ports below 1024 and raw ESP take root; ports = \"any\" without esp does not.")
+		fmt.Fprintln(c.Err, "Ports below 1024, raw ESP and inside = \"tun\" take root.")
 	}
 	return exitInternal
 }

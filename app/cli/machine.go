@@ -76,6 +76,24 @@ func (system) device(p *profile.Profile, server netip.Addr, n stack.Network) (da
 	return &tunnel{dataplane.NewTUN(t), routes}, t.Name(), nil
 }
 
+// inside makes the device of a gateway, with its address and the way to its
+// clients.
+func inside(conf *profile.Gateway) (dataplane.Device, error) {
+	routes, err := route.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	t, err := tun.Open(conf.MTU)
+	if err != nil {
+		return nil, err
+	}
+	err = routes.Set(context.Background(), route.Config{Interface: t.Name(), Address: conf.Address, MTU: conf.MTU, Routes: []netip.Prefix{conf.Pool}})
+	if err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return &tunnel{dataplane.NewTUN(t), routes}, nil
+}
+
 // tunnel is the device together with its routes.
 type tunnel struct {
 	dataplane.Device

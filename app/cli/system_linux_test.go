@@ -343,6 +343,37 @@ func TestSystemUpDirect(t *testing.T) {
 	}
 }
 
+// A gateway whose inside is the machine: the kernel's TCP at both ends, bursts
+// and all, with every kind of suite; and its network as before once it is gone.
+func TestSystemInsideTUN(t *testing.T) {
+	w := newWorld(t)
+	state := func() string { return w.gateway.ip(t, "-4 route show table all") + w.gateway.ip(t, "-o link show") }
+	before := state()
+	gw := start(t, w.gateway, "", "gateway", "--config", write(t, "gateway.toml", "inside = \"tun\"\n"+gatewayFile, 0o600))
+	gw.until(t, "Inside:")
+	for _, name := range []string{"aes128gcm16", "aes128-sha1", "aes256-sha256", "3des-sha1"} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, w.client, secretsText, "up", "--direct", "--secrets", "-",
+				write(t, "p.toml", profileText+"[ipsec]\nphase2 = [\""+name+"\"]\n", 0o644))
+			p.until(t, "Connected to")
+			const n = 8 << 20
+			if got := w.get(t, n); got != n {
+				t.Errorf("%d octets came through the tunnel, want %d", got, n)
+			}
+			w.post(t, n)
+			if status := p.stop(t); status != 0 {
+				t.Errorf("status %d after SIGTERM, want 0:\n%s", status, strings.Join(p.seen, "\n"))
+			}
+		})
+	}
+	if status := gw.stop(t); status != 0 {
+		t.Errorf("gateway: status %d, want 0:\n%s", status, strings.Join(gw.seen, "\n"))
+	}
+	if after := state(); after != before {
+		t.Errorf("the gateway's network afterwards:\n%s\nwant\n%s", after, before)
+	}
+}
+
 // A process that is killed leaves routes behind; the next one clears them.
 func TestSystemKilled(t *testing.T) {
 	w := newWorld(t)

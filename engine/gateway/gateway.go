@@ -69,7 +69,7 @@ type Config struct {
 	// HTTP serves /bytes and /digest on port 80 of Address.
 	HTTP bool
 	// Inside is where the clients' packets go and come from, a TUN with Address
-	// and a route to Pool; the gateway closes it. nil: a stack of its own.
+	// and a route to Pool; Close closes it. nil: a stack of its own.
 	Inside dataplane.Device
 
 	Rand    io.Reader // nil: crypto/rand
@@ -159,14 +159,14 @@ func Start(cfg Config) (*Gateway, error) {
 	for via, port := range cfg.ports() {
 		sock, local, err := cfg.Network.Listen(via, netip.AddrPortFrom(cfg.Listen, port))
 		if err != nil {
-			g.closeSockets()
+			g.giveUp()
 			return nil, fmt.Errorf("gateway: %v on %v: %w", via, cfg.Listen, err)
 		}
 		g.links[via] = &link{via, sock, local, dataplane.NewWriter(sock, false)}
 	}
 	if cfg.HTTP {
 		if err := g.serveHTTP(); err != nil {
-			g.closeSockets()
+			g.giveUp()
 			return nil, err
 		}
 	}
@@ -254,6 +254,15 @@ func (g *Gateway) Close() error {
 	return nil
 }
 
+// giveUp undoes a Start that fails; Inside stays the caller's.
+func (g *Gateway) giveUp() {
+	g.closeSockets()
+	if g.stack != nil {
+		g.stack.Close()
+	}
+}
+
+// closeSockets ends what serves the outside, and the service inside.
 func (g *Gateway) closeSockets() {
 	g.stopped.Store(true)
 	for _, l := range g.links {
@@ -266,7 +275,6 @@ func (g *Gateway) closeSockets() {
 			g.http.Close()
 		}
 	}
-	g.inner.Close()
 }
 
 // serveHTTP is the service inside.

@@ -87,6 +87,7 @@ func (g *Gateway) run() {
 		l.setTimer()
 	}
 	g.closeSockets()
+	g.inner.Close()
 	g.wg.Wait()
 	close(g.ended)
 }
