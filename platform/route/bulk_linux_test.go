@@ -6,9 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// Ours: what 10,000 routes may take to be made, and to be removed.
+// Ours: what 10,000 routes may take to be made, and to be removed. It is the
+// time that this thread works: the clock on the wall is printed too, but other
+// programs of the machine are in that.
 const bulkLimit = 2 * time.Second
 
 func many(n int) []netip.Prefix {
@@ -36,10 +40,10 @@ func TestSystemBulk(t *testing.T) {
 				t.Fatal(err)
 			}
 			took := func(what string, f func()) {
-				start := time.Now()
+				start, worked := time.Now(), threadTime(t)
 				f()
-				d := time.Since(start)
-				t.Logf("%d routes, %s: %v", n, what, d)
+				d := threadTime(t) - worked
+				t.Logf("%d routes, %s: %v of work in %v", n, what, d, time.Since(start))
 				if d > bulkLimit {
 					t.Errorf("%s took %v, want less than %v", what, d, bulkLimit)
 				}
@@ -67,4 +71,15 @@ func TestSystemBulk(t *testing.T) {
 			same(t, "after CleanUp", everything(t), before)
 		})
 	}
+}
+
+// threadTime is what the test's own thread has worked so far; a namespace locks
+// the test to it.
+func threadTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
