@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
@@ -145,7 +146,7 @@ func (*demoMachine) lookup(context.Context, string) ([]netip.Addr, error) {
 	return []netip.Addr{demoListen}, nil
 }
 
-func (m *demoMachine) connect(ctx context.Context, cfg engine.Config) (session, error) {
+func (m *demoMachine) connect(ctx context.Context, cfg engine.Config) (dial.Session, error) {
 	cfg.IKEPort, cfg.NATTPort = m.gateway.Addr(stack.Port500).Port(), m.gateway.Addr(stack.Port4500).Port()
 	return system{}.connect(ctx, cfg)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
@@ -16,21 +17,13 @@ import (
 	"github.com/culvert-vpn/culvert/engine/suite"
 )
 
-// session is what the engine gives for a connection.
-type session interface {
-	Wait() error
-	Close()
-	Ended() <-chan struct{}
-	Counters() *dataplane.Counters
-}
-
 // machine is what a connection does to the system: faked in tests.
 type machine interface {
 	// prepare checks that the network may be changed, and takes away what an
 	// earlier process left.
 	prepare() error
 	lookup(ctx context.Context, host string) ([]netip.Addr, error)
-	connect(ctx context.Context, cfg engine.Config) (session, error)
+	connect(ctx context.Context, cfg engine.Config) (dial.Session, error)
 	// device makes the interface and its routes; closing it undoes both.
 	device(p *profile.Profile, server netip.Addr, n stack.Network) (dataplane.Device, string, error)
 }
@@ -56,20 +49,21 @@ type directRun struct {
 	over   bool       // no device is to be made any more
 }
 
-func (d *directRun) connect(ctx context.Context, server netip.Addr) (session, error) {
+func (d *directRun) connectAny(ctx context.Context) (dial.Session, error) {
+	dialer := dial.Dialer{Profile: d.profile, Secrets: d.secrets, Lookup: d.machine.lookup, Connect: d.machine.connect,
+		Trying: d.trying, Device: d.makeDevice, Events: d.stack}
+	return dialer.Dial(ctx)
+}
+
+func (d *directRun) trying(server netip.Addr) {
 	if d.server.IsValid() {
 		d.log("info", "no luck there; trying "+server.String())
 	}
 	d.server = server
 	d.started = map[failure.Stage]time.Time{}
-	cfg := engineConfig(d.profile, d.secrets)
-	cfg.Gateway = server
-	cfg.Events = d.stack
-	cfg.Device = func(_ context.Context, n stack.Network) (dataplane.Device, error) { return d.makeDevice(server, n) }
-	return d.machine.connect(ctx, cfg)
 }
 
-func (d *directRun) makeDevice(server netip.Addr, n stack.Network) (dataplane.Device, error) {
+func (d *directRun) makeDevice(_ context.Context, server netip.Addr, n stack.Network) (dataplane.Device, error) {
 	d.making.Lock()
 	defer d.making.Unlock()
 	if d.over {
@@ -91,6 +85,9 @@ func (d *directRun) makeDevice(server netip.Addr, n stack.Network) (dataplane.De
 func (d *directRun) stack(now time.Time, e stack.Event) {
 	switch e := e.(type) {
 	case stack.StageStarted:
+		if e.Stage == failure.Resolve {
+			d.started = map[failure.Stage]time.Time{}
+		}
 		if first := e.Stage == failure.Phase1 || !d.profile.IPsec.Enabled && e.Stage == failure.Tunnel; first && !d.started[e.Stage].IsZero() {
 			d.events.offer(now, api.LogEvent{Level: "info", Message: "once more, in another way"})
 		}

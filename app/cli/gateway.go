@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/diagnosis"
+	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
 	"github.com/culvert-vpn/culvert/engine/failure"
@@ -177,7 +178,7 @@ func gatewayConfig(conf *profile.Gateway) gateway.Config {
 		cfg.Phase2 = append(cfg.Phase2, suite.Phase2(s))
 	}
 	for _, m := range conf.Auth {
-		cfg.Auth = append(cfg.Auth, authMethods[m])
+		cfg.Auth = append(cfg.Auth, dial.AuthMethods[m])
 	}
 	return cfg
 }

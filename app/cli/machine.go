@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/app/netplan"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine"
@@ -51,7 +52,7 @@ func (system) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-func (system) connect(ctx context.Context, cfg engine.Config) (session, error) {
+func (system) connect(ctx context.Context, cfg engine.Config) (dial.Session, error) {
 	cfg.Network = sockets{}
 	s, err := engine.Connect(ctx, cfg)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
 )
 
@@ -15,9 +16,9 @@ var errHurry = errors.New("no time to end in order")
 
 // connecting connects, and says at once that it stops when ctx is done. Its
 // error is errHurry when not even that may take a while.
-func (d *directRun) connecting(ctx context.Context) (session, error) {
+func (d *directRun) connecting(ctx context.Context) (dial.Session, error) {
 	type result struct {
-		s   session
+		s   dial.Session
 		err error
 	}
 	connected := make(chan result, 1)
@@ -44,7 +45,7 @@ func (d *directRun) connecting(ctx context.Context) (session, error) {
 }
 
 // close ends the session in order; errHurry when there is no time for that.
-func (d *directRun) close(s session) error {
+func (d *directRun) close(s dial.Session) error {
 	closed := make(chan struct{})
 	go func() { // ends by itself; after errHurry with the process
 		s.Close()

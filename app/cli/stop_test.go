@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine"
 	"github.com/culvert-vpn/culvert/engine/failure"
@@ -22,7 +23,7 @@ type stuckMachine struct {
 	trying   func()
 }
 
-func (m *stuckMachine) connect(ctx context.Context, cfg engine.Config) (session, error) {
+func (m *stuckMachine) connect(ctx context.Context, cfg engine.Config) (dial.Session, error) {
 	cfg.Events(time.Now(), stack.StageStarted{Stage: failure.Phase1})
 	if !m.connects {
 		m.trying()
@@ -99,7 +100,7 @@ func TestNoDeviceAfterTheEnd(t *testing.T) {
 	d := &directRun{machine: m, profile: profile.Default(), events: newStream(jsonPrinter{&strings.Builder{}})}
 	defer d.events.end()
 	d.abandon()
-	if dev, err := d.makeDevice(netip.Addr{}, stack.Network{}); err == nil {
+	if dev, err := d.makeDevice(t.Context(), netip.Addr{}, stack.Network{}); err == nil {
 		t.Errorf("made %v", dev)
 	}
 }

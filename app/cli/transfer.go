@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/engine/gateway"
 )
 
@@ -27,7 +28,7 @@ const (
 
 // transfer moves n octets each way, or with 0 as many as take a moment, and
 // verifies them. It ends with the session.
-func (m *demoMachine) transfer(ctx context.Context, s session, n int64, sum *api.SummaryEvent) error {
+func (m *demoMachine) transfer(ctx context.Context, s dial.Session, n int64, sum *api.SummaryEvent) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { // ends with the cancel above

@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/diagnosis"
+	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine/failure"
 )
@@ -129,7 +130,7 @@ func (d *directRun) failed(err error, status int) int {
 
 // wait ends with the session, or ends it when ctx is done. Its error is the
 // session's, or errHurry.
-func (d *directRun) wait(ctx context.Context, s session) error {
+func (d *directRun) wait(ctx context.Context, s dial.Session) error {
 	tick := time.NewTicker(statsInterval)
 	defer tick.Stop()
 	for {

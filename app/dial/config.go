@@ -1,4 +1,4 @@
-package cli
+package dial
 
 import (
 	"net/netip"
@@ -14,9 +14,9 @@ import (
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
 
-// engineConfig is what the engine needs to connect as p says, but for the
+// EngineConfig is what the engine needs to connect as p says, but for the
 // gateway's address, the sockets and the device. It borrows the secrets.
-func engineConfig(p *profile.Profile, s *profile.Secrets) engine.Config {
+func EngineConfig(p *profile.Profile, s *profile.Secrets) engine.Config {
 	return engine.Config{
 		StandardPorts: p.IPsec.SourcePorts == "standard",
 		InnerPort:     p.L2TP.SourcePort,
@@ -90,9 +90,10 @@ func pppConfig(p *profile.Profile, s *profile.Secrets) ppp.Config {
 		AuthTimeout:  p.PPP.AuthTimeout.Std(),
 	}
 	for _, m := range p.AuthMethods() {
-		cfg.Auth = append(cfg.Auth, authMethods[m])
+		cfg.Auth = append(cfg.Auth, AuthMethods[m])
 	}
 	return cfg
 }
 
-var authMethods = map[profile.AuthMethod]ppp.AuthMethod{profile.MSCHAPv2: ppp.MSCHAPv2, profile.CHAP: ppp.CHAPMD5, profile.PAP: ppp.PAP}
+// AuthMethods are the engine's methods by the profile's names.
+var AuthMethods = map[profile.AuthMethod]ppp.AuthMethod{profile.MSCHAPv2: ppp.MSCHAPv2, profile.CHAP: ppp.CHAPMD5, profile.PAP: ppp.PAP}
