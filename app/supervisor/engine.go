@@ -1,0 +1,279 @@
+package supervisor
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/diagnosis"
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/engine/failure"
+)
+
+// smallMRU comes through where larger packets do not (RFC 8200, 5).
+const smallMRU = 1280
+
+// try starts an engine, while there is none, unless something has to come first:
+// a person with a secret, a network.
+func (m *Machine) try(now time.Time) {
+	m.retryAt = time.Time{}
+	switch {
+	case m.lacksSecrets(now):
+		return // answer comes back here
+	case !m.online || m.asleep:
+		return // and routed, or wake
+	}
+	m.attempt++
+	m.count++
+	m.engine, m.then, m.way = running, thenJudge, m.route
+	m.up, m.upAt, m.stages = false, time.Time{}, nil
+	if m.hints.Server.IsValid() {
+		m.server = m.hints.Server
+	}
+	m.do(StartEngine{m.attempt, m.profile, m.hints})
+}
+
+// lacksSecrets says that a person has to give something before the next try, and
+// asks for it.
+func (m *Machine) lacksSecrets(now time.Time) bool {
+	switch {
+	case !m.secrets:
+		m.fail(now, api.SecretMissing, "the secrets are not kept while nothing is to be connected by itself")
+	case m.profile.AskPassword && m.spent:
+		// A code that works once is worthless now, and a password that is asked
+		// for each time is not kept.
+		m.askFor(now, []api.SecretName{api.Password})
+		m.rest(now)
+	default:
+		return false
+	}
+	return true
+}
+
+// stop ends the engine; what follows is done when it is down.
+func (m *Machine) stop(now time.Time, orderly bool, then sequel) {
+	m.clear()
+	m.engine, m.then = stopping, then
+	m.graceAt = time.Time{}
+	if m.stopAt = (time.Time{}); orderly {
+		m.stopAt = now.Add(stopWait)
+	}
+	m.do(StopEngine{m.attempt, orderly})
+}
+
+// clear gives the network back.
+func (m *Machine) clear() {
+	if m.applied {
+		m.do(ClearNetwork{})
+	}
+	m.applied, m.up = false, false
+}
+
+func (m *Machine) stage(now time.Time, in Stage) {
+	if !m.at(in.Attempt) {
+		return
+	}
+	if m.state == api.Waiting && in.Stage != failure.Authenticate || in.Done {
+		m.waitOver(now)
+	}
+	if in.Stage == failure.Authenticate {
+		m.spent = true
+	}
+	n := 0 // an engine that tries otherwise begins an earlier stage again
+	for n < len(m.stages) && m.stages[n].Stage < in.Stage {
+		n++
+	}
+	e := api.StageEvent{Stage: in.Stage, State: api.Started}
+	s := api.StageStatus{Stage: in.Stage, State: api.Started, Started: now}
+	if in.Done {
+		if n < len(m.stages) && m.stages[n].Stage == in.Stage {
+			s.Started = m.stages[n].Started
+		}
+		ms := now.Sub(s.Started).Milliseconds()
+		s.State, s.MS, s.Detail = api.Done, &ms, in.Detail
+		e.State, e.MS, e.Detail = api.Done, &ms, in.Detail
+	}
+	// Not in place: a Status that was given out has the old ones.
+	m.stages = append(m.stages[:n:n], s)
+	m.tell(e)
+}
+
+func (m *Machine) waiting(now time.Time, in Waiting) {
+	switch {
+	case !m.at(in.Attempt) || m.up:
+		return
+	case in.Left <= 0:
+		m.waitOver(now)
+		return
+	}
+	m.setState(now, api.Waiting)
+	m.waitUntil, m.force = now.Add(in.Left), true
+	if m.ask = nil; in.Ask != "" {
+		m.ask = []api.SecretName{in.Ask}
+	}
+}
+
+// waitOver ends Waiting: the gateway has gone on.
+func (m *Machine) waitOver(now time.Time) {
+	if m.state == api.Waiting {
+		m.ask = nil
+		m.setState(now, m.base())
+	}
+}
+
+func (m *Machine) networkUp(now time.Time, in Up) {
+	if !m.at(in.Attempt) || m.up && reflect.DeepEqual(in.Network, m.network) {
+		return
+	}
+	m.waitOver(now)
+	m.up, m.applied, m.network = true, true, in.Network
+	m.do(ApplyNetwork{m.attempt, m.profile, in.Network})
+}
+
+func (m *Machine) networkApplied(now time.Time, in Applied) {
+	if !m.at(in.Attempt) || !m.up {
+		return
+	}
+	m.hints.Server, m.hints.Address = m.server, m.network.Address
+	if m.state == api.Connected {
+		return // it was applied once more
+	}
+	m.upAt = now
+	m.first, m.held, m.count = false, false, 0
+	m.repeat = m.profile.Reconnect.OnDrop
+	m.failure = nil
+	m.setState(now, api.Connected)
+	if m.profile.AskPassword && m.secrets {
+		m.do(ForgetSecrets{Only: []api.SecretName{api.Password}})
+	}
+}
+
+// applyFailed takes the engine down, which is of no use without the network.
+func (m *Machine) applyFailed(now time.Time, in ApplyFailed) {
+	if !m.at(in.Attempt) || !m.applied {
+		return
+	}
+	m.setState(now, m.base())
+	m.pending = in.Failure
+	m.stop(now, true, thenJudge)
+}
+
+// down is the end of an engine.
+func (m *Machine) down(now time.Time, in Down) {
+	if m.engine == idle || in.Attempt != m.attempt {
+		return
+	}
+	m.waitOver(now)
+	m.clear()
+	m.engine, m.stopAt, m.graceAt = idle, time.Time{}, time.Time{}
+	f, then := in.Failure, m.then
+	if m.pending != nil {
+		f, m.pending = m.pending, nil
+	}
+	switch {
+	case then == thenRest:
+		m.held = m.held && m.wish
+		if m.rest(now); m.next != nil {
+			p := m.next
+			m.next = nil
+			m.begin(now, p)
+		}
+	case then == thenTry:
+		m.try(now)
+	default:
+		if f == nil {
+			f = &failure.Failure{Stage: m.reached(), Code: failure.PathDead, Evidence: []string{"the engine ended without a reason"}}
+		}
+		m.failed(now, f)
+	}
+}
+
+// reached is the stage that a try has come to.
+func (m *Machine) reached() api.Stage {
+	switch {
+	case !m.upAt.IsZero():
+		return failure.Connected
+	case len(m.stages) > 0:
+		return m.stages[len(m.stages)-1].Stage
+	}
+	return failure.Resolve
+}
+
+// failed decides what becomes of a failure; there is no engine.
+func (m *Machine) failed(now time.Time, f *failure.Failure) {
+	v := Judge(f.Code)
+	m.tellFailure(f)
+	if f.Code == failure.PathMTU {
+		m.hints.MRU = smallMRU
+	}
+	lost := m.lasted(now)
+	m.upAt = time.Time{}
+	switch {
+	case v.Do == Ask && m.profile != nil:
+		names := []api.SecretName{v.Ask}
+		if v.Ask == "" {
+			names = needed(m.profile)
+		}
+		m.askFor(now, names)
+		m.rest(now)
+	case v.Do == Retry && m.repeat:
+		m.setState(now, api.Reconnecting)
+		if v.Soon && lost {
+			m.try(now)
+		} else if !m.lacksSecrets(now) {
+			m.retryAt = m.after(now, v.Soon)
+		}
+	default:
+		m.rest(now)
+	}
+}
+
+// lasted says that a connection was up for long enough to begin anew with the
+// waits, and does so.
+func (m *Machine) lasted(now time.Time) bool {
+	if m.upAt.IsZero() || now.Sub(m.upAt) < lasting {
+		return false
+	}
+	m.waits, m.flaps, m.lostAt = 0, 0, now
+	return true
+}
+
+// after is when the next try is due. Being without a network does not count.
+func (m *Machine) after(now time.Time, soon bool) time.Time {
+	if !m.online || m.asleep {
+		return time.Time{}
+	}
+	wait := min(backoffFirst<<min(m.waits, 6), backoffMost)
+	if soon && !m.lostAt.IsZero() && now.Sub(m.lostAt) < restartTime && wait >= restartMost {
+		wait = restartMost
+	} else {
+		m.waits++
+	}
+	return now.Add(m.jittered(wait))
+}
+
+// askFor lets a person answer for a while; the wrong ones are not kept.
+func (m *Machine) askFor(now time.Time, names []api.SecretName) {
+	m.ask, m.askUntil, m.force = names, now.Add(askTime), true
+	if m.secrets {
+		m.do(ForgetSecrets{Only: names})
+	}
+}
+
+// needed is the secrets that a profile has.
+func needed(p *profile.Profile) []api.SecretName {
+	var names []api.SecretName
+	for _, key := range (&profile.Secrets{}).Missing(p) {
+		names = append(names, api.SecretName(key))
+	}
+	return names
+}
+
+func (m *Machine) tellFailure(f *failure.Failure) {
+	e := diagnosis.Event(f)
+	if e.Evidence == nil {
+		e.Evidence = []string{}
+	}
+	m.failure = &e
+	m.tell(e)
+}

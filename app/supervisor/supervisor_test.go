@@ -1,0 +1,537 @@
+package supervisor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/engine/failure"
+)
+
+// waitsOf lets a repeated try fail n times for the same reason, and says after
+// which waits it was repeated.
+func waitsOf(b *bench, code failure.Code, n int) string {
+	b.t.Helper()
+	var s []string
+	for range n {
+		b.down(code).state(api.Reconnecting)
+		at := b.m.Status(b.now).NextAttempt
+		s = append(s, at.Sub(b.now).String())
+		b.after(at.Sub(b.now))
+		if b.m.engine != running {
+			b.t.Fatalf("no try at %v", b.now)
+		}
+	}
+	return strings.Join(s, " ")
+}
+
+func TestBackoff(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		code failure.Code // of each try after the connection was lost
+		n    int
+		want string
+	}{
+		{"a gateway that says no", failure.L2TPRefused, 9, "1s 2s 4s 8s 16s 32s 1m0s 1m0s 1m0s"},
+		{"a gateway that is silent", failure.IKENoAnswer, 36, "1s 2s" + strings.Repeat(" 4s", 31) + " 8s 16s 32s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t).connected(office()).after(time.Hour).down(failure.PathDead)
+			if got := waitsOf(b, c.code, c.n); got != c.want {
+				t.Errorf("waits %s, want %s", got, c.want)
+			}
+			b.online().after(lasting).down(failure.GatewayClosed)
+			if got := b.m.Status(b.now).NextAttempt.Sub(b.now); got != time.Second {
+				t.Errorf("after a connection that lasted: %v, want 1s again", got)
+			}
+		})
+	}
+}
+
+// Two computers with one user throw each other out: neither may do so every
+// second.
+func TestShortConnectionsBackOff(t *testing.T) {
+	b := newBench(t).connected(office())
+	var waits []string
+	for range 5 {
+		b.after(lasting - time.Second).down(failure.GatewayClosed)
+		d := b.m.Status(b.now).NextAttempt.Sub(b.now)
+		waits = append(waits, d.String())
+		b.after(d).online()
+	}
+	if got, want := strings.Join(waits, " "), "1s 2s 4s 8s 16s"; got != want {
+		t.Errorf("waits %s, want %s", got, want)
+	}
+}
+
+func TestJitter(t *testing.T) {
+	for _, c := range []struct {
+		rand string
+		want time.Duration
+	}{
+		{"\x00\x00", 800 * time.Millisecond}, {"\x80\x00", time.Second}, {"\xff\xff", 1199993896}, {"", time.Second},
+	} {
+		m := New(Config{Rand: bytes.NewReader([]byte(c.rand))})
+		if got := m.jittered(time.Second); got != c.want {
+			t.Errorf("with %q: %v, want %v", c.rand, got, c.want)
+		}
+	}
+	if got := New(Config{Rand: strings.NewReader("\xff\xff")}).jittered(backoffMost); got != backoffMost {
+		t.Errorf("the longest wait became %v", got)
+	}
+}
+
+// Within 3 s traffic must flow again: the next try begins in the same moment in
+// which the engine of the old network is down.
+func TestAtOnce(t *testing.T) {
+	again := "start #2 Office at 198.51.100.1 as 10.99.0.10"
+	for _, c := range []struct {
+		name string
+		do   func(b *bench)
+	}{
+		{"another network", func(b *bench) {
+			b.in(Route{true, "eth0"}).did("clear", "stop #1 at once", "firewall open", "tell network.changed").down("")
+		}},
+		{"network back on another way", func(b *bench) {
+			b.in(Route{Online: false}).after(2*time.Second).in(Route{true, "wlan0 b"}).did("clear", "stop #1 at once", "firewall open", "tell network.changed").down("")
+		}},
+		{"network back after a while", func(b *bench) {
+			b.in(Route{Online: false}).after(time.Minute).did("clear", "stop #1 at once", "firewall open", "tell network.changed").down("").did().in(Route{true, "wlan0"})
+		}},
+		{"wake", func(b *bench) {
+			b.in(Sleep{}).did("clear", "stop #1 in order", "firewall open", "tell network.changed").down("").did().in(Wake{})
+		}},
+		{"wake before the engine is down", func(b *bench) { b.in(Sleep{}, Wake{}).did("stop #1 at once").down("") }},
+		{"wake without a sleep", func(b *bench) {
+			b.in(Wake{}).did("clear", "stop #1 at once", "firewall open", "tell network.changed").down("")
+		}},
+		{"the sleep did not come", func(b *bench) { b.in(Sleep{}).down("").after(sleepLimit) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t).connected(office()).after(time.Hour)
+			c.do(b)
+			b.did(again).state(api.Reconnecting).online().failure("")
+		})
+	}
+	t.Run("the gateway restarted", func(t *testing.T) {
+		newBench(t).connected(office()).after(time.Hour).down(failure.GatewayRestarted).did("clear", again, "firewall open", "tell gateway.restarted")
+	})
+	t.Run("while it waits for its time", func(t *testing.T) {
+		b := newBench(t).connected(office()).after(time.Hour).down(failure.PathDead)
+		waitsOf(b, failure.L2TPRefused, 8)
+		b.down(failure.L2TPRefused).in(Route{true, "eth0"}).did("start #11 Office at 198.51.100.1 as 10.99.0.10")
+	})
+}
+
+// A gateway that restarts has traffic within 10 s: from its return on it is asked
+// every four seconds and a little.
+func TestGatewayAwayForAMinute(t *testing.T) {
+	b := newBench(t).connected(office()).after(time.Hour).down(failure.GatewayRestarted)
+	gone := b.now
+	for b.now.Sub(gone) < time.Minute {
+		b.after(100 * time.Millisecond).down(failure.IKEUnreachable)
+		at := b.m.Status(b.now).NextAttempt
+		if at.Sub(b.now) > 5*time.Second {
+			t.Fatalf("%v after it was lost the next try is in %v", b.now.Sub(gone), at.Sub(b.now))
+		}
+		b.after(at.Sub(b.now))
+	}
+}
+
+// Wi-Fi that is away for a moment is no reason to connect anew.
+func TestFlap(t *testing.T) {
+	b := newBench(t).connected(office()).after(time.Hour)
+	b.in(Route{Online: false}).did().after(flapGrace - 1).did().in(Route{true, "wlan0"}).did()
+	b.after(time.Hour).did().state(api.Connected)
+	b.in(Route{true, "wlan0"}, Route{true, "wlan0"}).did()
+}
+
+// A network that changes all the time is not followed all the time.
+func TestFlapsAreCalmed(t *testing.T) {
+	b := newBench(t).connected(office())
+	for i := range maxFlaps {
+		b.after(time.Second).in(Route{true, fmt.Sprint("way ", i)}).down("").online()
+	}
+	b.after(time.Second).in(Route{true, "one more"}).down("").state(api.Reconnecting)
+	if got := b.m.Status(b.now).NextAttempt.Sub(b.now); got != time.Second {
+		t.Errorf("the next try is in %v, want 1s", got)
+	}
+	b.after(time.Second).online().after(lasting).in(Route{true, "a new life"}).down("").did("start #8 Office at 198.51.100.1 as 10.99.0.10")
+}
+
+// No network is waited for, and that is no try.
+func TestNoNetwork(t *testing.T) {
+	b := newBench(t).connected(office()).after(time.Hour).in(Route{Online: false}).after(flapGrace).down("")
+	for range 3 {
+		b.in(Route{true, "wlan0"}, Route{Online: false}).down("")
+	}
+	st := b.m.Status(b.now)
+	if st.Attempt != 0 || !st.Offline || !st.NextAttempt.IsZero() || !b.m.Deadline().IsZero() {
+		t.Errorf("without a network: %+v, deadline %v", st, b.m.Deadline())
+	}
+	b.after(48 * time.Hour).did().in(Route{true, "wlan0"}).state(api.Reconnecting)
+	if got := b.m.Status(b.now).Attempt; got != 1 {
+		t.Errorf("it is try %d, want 1", got)
+	}
+	b.down(failure.IKENoAnswer)
+	if got := b.m.Status(b.now).NextAttempt.Sub(b.now); got != time.Second {
+		t.Errorf("the next try is in %v, want 1s", got)
+	}
+}
+
+// The way is not known when the first engine starts: that it becomes known is no
+// change.
+func TestFirstRoute(t *testing.T) {
+	newBench(t).in(Start{}, Connect{office()}, Route{true, "wlan0"}).did().online().in(Route{true, "wlan0"}).did().in(Route{true, "eth0"}).did("clear", "stop #1 at once", "firewall open", "tell network.changed")
+}
+
+func TestChangedAddress(t *testing.T) {
+	b := newBench(t).connected(office("ks")).after(time.Hour)
+	b.down(failure.GatewayRestarted).in(Up{2, network(77)}).did("apply #2 10.99.0.77").in(Applied{2}).did("firewall tunnel only for 198.51.100.1 by culvert0")
+	if got := b.m.Status(b.now).Address; got != network(77).Address {
+		t.Errorf("the status has %v", got)
+	}
+	// And while connected: other name servers.
+	n := network(77)
+	n.DNS = append(n.DNS, server)
+	b.in(Up{2, n}).did("apply #2 10.99.0.77").in(Applied{2}).did().in(Up{2, n}).did().state(api.Connected)
+	if got := b.m.Status(b.now).DNS; len(got) != 1 {
+		t.Errorf("the status has the name servers %v", got)
+	}
+}
+
+// What an engine says that is not at work any more.
+func TestStaleResults(t *testing.T) {
+	b := newBench(t).connected(office("ks")).after(time.Hour).in(Route{true, "eth0"})
+	f := &failure.Failure{Code: failure.PPPBadCredentials}
+	stale := func(n uint64) {
+		t.Helper()
+		for _, in := range []Input{Server{n, network(1).Peer}, Stage{n, failure.Link, true, nil}, Waiting{n, time.Minute, api.OTP}, Up{n, network(5)}, Applied{n}, ApplyFailed{n, f}} {
+			if b.in(in); len(b.out.Effects) != 0 {
+				t.Errorf("%T of attempt %d: %s", in, n, b.said())
+			}
+		}
+	}
+	stale(1) // it is being stopped
+	b.down("").did("start #2 Office at 198.51.100.1 as 10.99.0.10")
+	stale(1)
+	stale(3)
+	b.in(Down{1, f}).did().in(Down{3, f}).did().in(Down{0, f}).did().state(api.Reconnecting)
+	b.online().in(Down{1, f}).did().state(api.Connected)
+}
+
+// Disconnect at every step of a connection's life ends in Disconnected, with
+// nothing left behind.
+func TestDisconnectWins(t *testing.T) {
+	for _, how := range []string{"", "ks"} {
+		p := office()
+		if how != "" {
+			p = office(how)
+		}
+		for _, sit := range situations {
+			b := newBench(t)
+			if sit.make(b, p); b.m.leaving {
+				continue
+			}
+			name := sit.name + " " + how
+			if b.in(Disconnect{}); b.err != nil {
+				t.Errorf("%s: %v", name, b.err)
+			}
+			if b.m.engine != idle {
+				b.state(api.Disconnecting).in(Connect{home()}, Disconnect{}, Disconnect{}).down("")
+			}
+			if b.state(api.Disconnected); b.m.firewall.State != Open || b.m.applied || b.m.secrets || b.m.persisted != nil {
+				t.Errorf("%s: left behind: firewall %v, network %t, secrets %t, wish %v", name, b.m.firewall.State, b.m.applied, b.m.secrets, b.m.persisted)
+			}
+			if b.after(48 * time.Hour); b.said() != "" {
+				t.Errorf("%s: afterwards %s", name, b.said())
+			}
+		}
+	}
+}
+
+func TestOrderlyEndHasALimit(t *testing.T) {
+	b := newBench(t).connected(office()).in(Disconnect{}).after(stopWait).did("stop #1 at once").after(time.Hour).did().state(api.Disconnecting)
+	b.down("").state(api.Disconnected)
+}
+
+func TestBusy(t *testing.T) {
+	b := newBench(t).connected(office()).in(Connect{home()})
+	var busy *BusyError
+	if !errors.As(b.err, &busy) || busy.Profile != (api.ProfileName{ID: officeID, Name: "Office"}) {
+		t.Fatalf("Connect = %v, want a BusyError with Office", b.err)
+	}
+	if got := busy.Error(); got != `supervisor: "Office" is connected: disconnect it first` {
+		t.Errorf("it says %q", got)
+	}
+	b.did().state(api.Connected).in(Disconnect{}, Connect{home()}).state(api.Disconnecting).down("").did("wish Home ks=false orderly=false", "start #2 Home")
+}
+
+// Once more the same: it is there already, or it is time now.
+func TestConnectAgain(t *testing.T) {
+	b := newBench(t).connected(office()).in(Connect{office()}).did().state(api.Connected)
+	b.after(time.Hour).down(failure.PathDead)
+	waitsOf(b, failure.L2TPRefused, 6)
+	b.in(Connect{office()}).did().down(failure.L2TPRefused).in(Connect{office()}).did("start #9 Office at 198.51.100.1 as 10.99.0.10")
+	b.down(failure.L2TPRefused)
+	if got := b.m.Status(b.now).NextAttempt.Sub(b.now); got != time.Second {
+		t.Errorf("then in %v, want 1s", got)
+	}
+}
+
+func TestWaitingForAPerson(t *testing.T) {
+	b := newBench(t).in(Start{}, Connect{office()}, Stage{Attempt: 1, Stage: failure.Authenticate}, Waiting{1, 90 * time.Second, ""}).state(api.Waiting)
+	b.after(30 * time.Second)
+	if got := b.m.Status(b.now).SecondsLeft; got != 60 {
+		t.Errorf("%d s left, want 60", got)
+	}
+	b.in(Answer{})
+	if !errors.Is(b.err, ErrNotAsked) {
+		t.Errorf("Answer = %v, want ErrNotAsked", b.err)
+	}
+	b.in(Waiting{1, 50 * time.Second, ""}, Stage{Attempt: 1, Stage: failure.Authenticate}).state(api.Waiting)
+	b.in(Stage{Attempt: 1, Stage: failure.Authenticate, Done: true}).state(api.Connecting)
+	if got := b.m.Status(b.now).SecondsLeft; got != 0 {
+		t.Errorf("%d s left, want none", got)
+	}
+	b.in(Waiting{1, time.Minute, api.OTP}).state(api.Waiting).asks(api.OTP).in(Answer{}).did("answer #1 otp").state(api.Connecting).asks()
+	b.in(Waiting{1, time.Minute, ""}, Waiting{1, 0, ""}).state(api.Connecting)
+	// And at a try that is repeated.
+	b.online().after(time.Hour).down(failure.PathDead).in(Waiting{2, time.Minute, ""}).state(api.Waiting)
+	b.in(Up{2, network(10)}).state(api.Reconnecting)
+}
+
+// A wrong password is forgotten, the other secrets wait for the right one, but
+// not for ever.
+func TestAskAfterFailure(t *testing.T) {
+	for code, name := range map[failure.Code]api.SecretName{failure.PPPBadCredentials: api.Password, failure.IKEPSKMismatch: api.PSK, failure.L2TPAuthFailed: api.TunnelSecret} {
+		b := newBench(t).in(Start{}, Connect{office()}).down(code).asks(name)
+		b.did("wish nothing", fmt.Sprintf("forget [%s]", name), "tell "+string(code))
+		b.in(Answer{}).did("wish Office ks=false orderly=false", "start #2 Office").state(api.Connecting).asks().failure("")
+		b.down(code).after(askTime - 1).did().after(1).did("forget all").asks().failure(code)
+		b.in(Answer{})
+		if !errors.Is(b.err, ErrNotAsked) {
+			t.Errorf("Answer = %v, want ErrNotAsked", b.err)
+		}
+	}
+}
+
+// A password that works once is not sent twice.
+func TestOneTimePassword(t *testing.T) {
+	b := newBench(t).in(Start{}, Route{true, "wlan0"}, Connect{office("ask")}, Server{1, server}, Stage{Attempt: 1, Stage: failure.Authenticate}, Up{1, network(10)})
+	b.in(Applied{1}).did("firewall tunnel for 198.51.100.1 by culvert0", "forget [password]").after(time.Hour)
+	b.down(failure.PathDead).did("wish nothing", "clear", "forget [password]", "firewall open", "tell path.dead").state(api.Disconnected).asks(api.Password)
+	b.in(Answer{}).did("wish Office ks=false orderly=false", "start #2 Office at 198.51.100.1 as 10.99.0.10")
+	// Not sent yet: the same does once more.
+	b.in(Stage{Attempt: 2, Stage: failure.Phase1}, Route{true, "eth0"}).down("").did("start #3 Office at 198.51.100.1 as 10.99.0.10")
+	b.in(Stage{Attempt: 3, Stage: failure.Authenticate}, Route{true, "wlan0"}).down("").state(api.Disconnected).asks(api.Password)
+}
+
+// Secrets are kept for what may come by itself, and for nothing else.
+func TestSecretsAreForgotten(t *testing.T) {
+	b := newBench(t).connected(office("nodrop"))
+	b.did("firewall tunnel for 198.51.100.1 by culvert0", "forget all").after(time.Hour).down(failure.PathDead).did("wish nothing", "clear", "firewall open", "tell path.dead").state(api.Disconnected)
+	// Reconnecting is switched on too late.
+	b = newBench(t).connected(office("nodrop")).in(ProfileChanged{officeID, office()}).after(time.Hour)
+	b.down(failure.PathDead).state(api.Disconnected).failure(api.SecretMissing).asks(api.PSK, api.Password)
+}
+
+func TestProfileChanges(t *testing.T) {
+	b := newBench(t).connected(office()).after(time.Hour)
+	b.in(ProfileChanged{homeID, home("ks")}).did()
+	b.in(ProfileChanged{officeID, office("split")}).did("wish Office ks=false orderly=false", "firewall tunnel for 198.51.100.1 by culvert0", "apply #1 10.99.0.10").in(Applied{1}).did().state(api.Connected)
+	b.in(ProfileChanged{officeID, nil}).did("forget all").state(api.Connected).down(failure.PathDead).state(api.Disconnected)
+
+	// What is mended is tried at once, at its new address.
+	b = newBench(t).connected(office()).after(time.Hour).down(failure.PathDead).down(failure.DNSNotFound)
+	p := office()
+	p.Servers = []string{"other.example.com"}
+	b.in(ProfileChanged{officeID, p}).did("wish Office ks=false orderly=false", "start #3 Office")
+
+	// A queued profile is started as it is then.
+	b = newBench(t).connected(office()).in(Disconnect{}, Connect{home()}, ProfileChanged{homeID, home("ks")}).down("")
+	b.did("wish Home ks=true orderly=false", "firewall closed", "start #2 Home")
+}
+
+// What is closed for one profile does not open for another one before that is up.
+func TestBlockedThenAnotherProfile(t *testing.T) {
+	b := newBench(t).connected(office("ks")).after(time.Hour).down(failure.PPPAccountDisabled).state(api.Blocked)
+	b.in(Connect{home()}).did("wish Home ks=true orderly=false", "firewall closed", "start #2 Home")
+	b.down(failure.IKENoAnswer).state(api.Blocked).in(Connect{home()}).did("start #3 Home")
+	b.in(Server{3, server}, Up{3, network(10)}, Applied{3}).did("wish Home ks=false orderly=false", "firewall tunnel for 198.51.100.1 by culvert0").state(api.Connected)
+}
+
+func TestApplyFails(t *testing.T) {
+	f := &failure.Failure{Stage: failure.Routes, Code: failure.OSDNS, Evidence: []string{"no resolver"}}
+	b := newBench(t).in(Start{}, Connect{office()}, Up{1, network(10)}, ApplyFailed{1, f}).did("clear", "stop #1 in order").state(api.Connecting)
+	b.down("").did("wish nothing", "forget all", "tell os.dns").state(api.Disconnected).failure(failure.OSDNS)
+	b = newBench(t).connected(office()).after(time.Hour).in(Up{1, network(11)}, ApplyFailed{1, f}).state(api.Reconnecting).down("").state(api.Reconnecting).failure(failure.OSDNS)
+	b.after(time.Second).did("start #2 Office at 198.51.100.1 as 10.99.0.10")
+}
+
+func TestFirewallFails(t *testing.T) {
+	f := &failure.Failure{Stage: failure.Routes, Code: failure.OSFirewall, Evidence: []string{"no nf_tables"}}
+	t.Run("not closed: no connection", func(t *testing.T) {
+		b := newBench(t).in(Start{}, Connect{office("ks")}, FirewallFailed{f}).did("wish nothing", "stop #1 in order", "forget all", "tell os.firewall").state(api.Disconnecting)
+		b.down("").did().state(api.Disconnected).failure(failure.OSFirewall)
+	})
+	t.Run("not opened for the tunnel: no connection", func(t *testing.T) {
+		b := newBench(t).connected(office("ks")).in(FirewallFailed{f}).did("clear", "stop #1 in order")
+		b.down("").state(api.Blocked).failure(failure.OSFirewall)
+	})
+	t.Run("not closed behind the tunnel: nothing leaks, tried again", func(t *testing.T) {
+		b := newBench(t).connected(office("ks")).after(time.Hour).down(failure.PathDead).in(FirewallFailed{f}).did("tell os.firewall").state(api.Reconnecting)
+		b.after(firewallPause).did("firewall closed for 198.51.100.1")
+	})
+	t.Run("not opened: said as it is", func(t *testing.T) {
+		b := newBench(t).connected(office("ks")).in(Disconnect{}).down("").did("firewall open").state(api.Disconnected)
+		b.in(FirewallFailed{f}).did("tell os.firewall").state(api.Blocked).after(time.Hour).did()
+		b.in(Disconnect{}).did("firewall open").state(api.Disconnected)
+	})
+	t.Run("no protection from leaks, no kill switch: said, and used nevertheless", func(t *testing.T) {
+		newBench(t).connected(office()).in(FirewallFailed{f}).did("tell os.firewall").state(api.Connected).after(time.Hour).did().down(failure.PathDead).state(api.Reconnecting)
+	})
+	t.Run("not opened for a tunnel without a kill switch: no connection", func(t *testing.T) {
+		b := newBench(t).connected(office("ks")).down(failure.PPPAccountDisabled).in(Connect{home()}).online().in(FirewallFailed{f}).did("clear", "stop #2 in order", "firewall open")
+		b.down("").state(api.Disconnected).failure(failure.OSFirewall)
+	})
+	t.Run("switched on while connected: said, tried again", func(t *testing.T) {
+		b := newBench(t).connected(office()).in(ProfileChanged{officeID, office("ks")}, FirewallFailed{f}).did("tell os.firewall").state(api.Connected)
+		b.after(firewallPause).did("firewall tunnel only for 198.51.100.1 by culvert0")
+	})
+	t.Run("at the start, unknown what is: tried again", func(t *testing.T) {
+		b := newBench(t).in(Start{Wish: &Wish{Profile: office("ks"), KillSwitch: true}}, FirewallFailed{nil}).did("tell os.firewall").state(api.Blocked)
+		b.after(firewallPause).did("firewall closed")
+	})
+}
+
+func TestStart(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		in    Start
+		state api.State
+		fails api.Code
+		want  string
+	}{
+		{"nothing wanted", Start{}, api.Disconnected, "", "clear · firewall open"},
+		{"crashed", Start{Wish: &Wish{Profile: office()}, Secrets: true}, api.Reconnecting, "", "clear · start #1 Office · firewall open"},
+		{"crashed, kill switch", Start{Wish: &Wish{Profile: office("ks"), KillSwitch: true}, Secrets: true}, api.Reconnecting, "", "firewall closed · clear · start #1 Office"},
+		{"crashed, secrets gone", Start{Wish: &Wish{Profile: office()}}, api.Disconnected, api.SecretMissing, "wish nothing · clear · firewall open · tell secret.missing"},
+		{"crashed, kill switch, secrets gone", Start{Wish: &Wish{Profile: office("ks"), KillSwitch: true}}, api.Blocked, api.SecretMissing, "firewall closed · clear · tell secret.missing"},
+		{"crashed, not to be repeated", Start{Wish: &Wish{Profile: office("nodrop")}, Secrets: true}, api.Disconnected, "", "wish nothing · clear · firewall open · forget all"},
+		{"ended in order", Start{Wish: &Wish{Profile: office(), Orderly: true}, Secrets: true}, api.Disconnected, "", "wish nothing · clear · firewall open · forget all"},
+		{"ended in order, to be connected", Start{Wish: &Wish{Profile: office("onstart"), Orderly: true}, Secrets: true}, api.Reconnecting, "",
+			"wish Office ks=false orderly=false · clear · start #1 Office · firewall open"},
+		{"ended in order, kill switch", Start{Wish: &Wish{Profile: office("ks"), KillSwitch: true, Orderly: true}, Secrets: true}, api.Blocked, "",
+			"wish Office ks=true orderly=false · firewall closed · clear · forget all"},
+		{"profile gone, kill switch", Start{Wish: &Wish{KillSwitch: true}}, api.Blocked, api.ProfileInvalid, "firewall closed · clear · tell profile.invalid"},
+		{"profile gone", Start{Wish: &Wish{}}, api.Disconnected, api.ProfileInvalid, "wish nothing · clear · firewall open · tell profile.invalid"},
+		{"closed for another profile", Start{Wish: &Wish{Profile: office(), KillSwitch: true}, Secrets: true}, api.Reconnecting, "", "firewall closed · clear · start #1 Office"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			newBench(t).in(c.in).did(strings.Split(c.want, " · ")...).state(c.state).failure(c.fails)
+		})
+	}
+}
+
+// What is wanted since the start is tried again and again, and once the secrets
+// come it is a person's try.
+func TestStartGoesOn(t *testing.T) {
+	b := newBench(t).in(Start{Wish: &Wish{Profile: office("onstart"), Orderly: true}, Secrets: true})
+	if got := waitsOf(b, failure.IKEUnreachable, 4); got != "1s 2s 4s 4s" {
+		t.Errorf("waits %s", got)
+	}
+	b = newBench(t).in(Start{Wish: &Wish{Profile: office("ks"), KillSwitch: true}}).asks(api.PSK, api.Password).in(Answer{}).did("start #1 Office").state(api.Connecting)
+	b.down(failure.IKENoAnswer).state(api.Blocked)
+	newBench(t).in(Start{Wish: &Wish{KillSwitch: true}}, ProfileChanged{homeID, home()}).state(api.Blocked).in(Disconnect{}).did("wish nothing", "firewall open")
+}
+
+func TestShutdown(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		p    *profile.Profile
+		want string
+		last string
+	}{
+		{"plain", office(), "wish nothing · clear · stop #1 in order · firewall open · forget all", "finished"},
+		{"kill switch", office("ks"), "wish Office ks=true orderly=true · firewall closed for 198.51.100.1 · clear · stop #1 in order · forget all", "finished"},
+		{"on start", office("onstart"), "wish Office ks=false orderly=true · clear · stop #1 in order · firewall open · forget all", "finished"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t).connected(c.p).in(Shutdown{}).did(strings.Split(c.want, " · ")...).down("").did(c.last)
+			for _, in := range []Input{Connect{home()}, Disconnect{}, Wake{}, Route{true, "x"}, Down{1, nil}, Shutdown{}} {
+				if b.in(in); !errors.Is(b.err, ErrOver) || len(b.out.Effects) != 0 {
+					t.Errorf("%T after the end: %v, %s", in, b.err, b.said())
+				}
+			}
+			if b.m.Advance(b.now.Add(time.Hour), &b.out); len(b.out.Effects) != 0 || !b.m.Deadline().IsZero() {
+				t.Errorf("time after the end: %s", b.said())
+			}
+		})
+	}
+	// A person disconnects while it ends, or has done so before.
+	newBench(t).connected(office("ks")).in(Shutdown{}, Disconnect{}).did("wish nothing").down("").did("firewall open", "finished")
+	newBench(t).connected(office("ks")).in(Disconnect{}, Shutdown{}).did().down("").did("firewall open", "finished")
+}
+
+func TestHints(t *testing.T) {
+	b := newBench(t).connected(office()).after(time.Hour).down(failure.PathMTU).did("clear", "start #2 Office at 198.51.100.1 as 10.99.0.10 mru 1280", "firewall open", "tell path.mtu")
+	b.in(Disconnect{}).down("").in(Connect{office()}).did("wish Office ks=false orderly=false", "start #3 Office at 198.51.100.1 as 10.99.0.10 mru 1280")
+	b.in(Disconnect{}).down("").in(Connect{home()}).did("wish Home ks=false orderly=false", "start #4 Home")
+}
+
+func TestStages(t *testing.T) {
+	b := newBench(t).in(Start{}, Connect{office()}, Stage{Attempt: 1, Stage: failure.Phase1})
+	b.now = b.now.Add(41 * time.Millisecond)
+	b.in(Stage{1, failure.Phase1, true, map[string]string{"suite": "s"}})
+	var told []api.Event
+	for _, e := range b.out.Effects {
+		told = append(told, e.(Tell).Event)
+	}
+	if len(told) != 1 {
+		t.Fatalf("told %v, want the stage alone", told)
+	}
+	if e := told[0].(api.StageEvent); e.Stage != failure.Phase1 || e.State != api.Done || *e.MS != 41 || e.Detail["suite"] != "s" {
+		t.Errorf("told %+v", e)
+	}
+	b.in(Stage{Attempt: 1, Stage: failure.Phase2})
+	kept := b.m.Status(b.now).Stages
+	b.in(Stage{Attempt: 1, Stage: failure.Phase1}) // otherwise
+	if got := b.m.Status(b.now).Stages; len(got) != 1 || got[0].State != api.Started {
+		t.Errorf("begun again: %+v", got)
+	}
+	if len(kept) != 2 || kept[0].State != api.Done || *kept[0].MS != 41 || !kept[1].Started.Equal(b.now) {
+		t.Errorf("a status that was given out changed: %+v", kept)
+	}
+	b.down(failure.IKENoAnswer)
+	if got := b.m.Status(b.now).Stages; len(got) != 1 {
+		t.Errorf("after the failure: %+v, want how far it came", got)
+	}
+	b.in(Connect{office()})
+	if got := b.m.Status(b.now).Stages; len(got) != 0 {
+		t.Errorf("at the next try: %+v", got)
+	}
+}
+
+// The last status told is the status, whatever happens.
+func TestToldStatus(t *testing.T) {
+	b := newBench(t).connected(office())
+	last, ok := b.out.Effects[len(b.out.Effects)-1].(Tell)
+	if !ok {
+		t.Fatalf("said %s", b.said())
+	}
+	st := last.Event.(api.Status)
+	want := network(10)
+	if st.State != api.Connected || !st.Since.Equal(epoch) || st.Profile != (api.ProfileName{ID: officeID, Name: "Office"}) || st.Address != want.Address || st.Interface != want.Interface || st.Server != want.Server {
+		t.Errorf("told %+v", st)
+	}
+	b.after(time.Hour).down(failure.PathDead)
+	if st := b.m.Status(b.now); st.Address.IsValid() || !st.Since.Equal(b.now) || st.Attempt != 1 {
+		t.Errorf("after the loss: %+v", st)
+	}
+}
