@@ -207,7 +207,7 @@ func (sockets) Listen(via stack.Via, local netip.AddrPort) (dataplane.Socket, ne
 	var s *udp.Socket
 	var err error
 	if via == stack.ProtoESP {
-		s, err = udp.OpenRawESP(local.Addr(), netip.Addr{})
+		s, err = udp.OpenRawESP(local.Addr(), netip.Addr{}, udp.Options{})
 	} else {
 		s, err = udp.Open(local, netip.AddrPort{}, udp.Options{})
 	}

@@ -120,7 +120,7 @@ func (sockets) Open(via stack.Via, localPort uint16, remote netip.AddrPort) (dat
 	var s *udp.Socket
 	var err error
 	if via == stack.ProtoESP {
-		s, err = udp.OpenRawESP(netip.Addr{}, remote.Addr())
+		s, err = udp.OpenRawESP(netip.Addr{}, remote.Addr(), udp.Options{})
 	} else {
 		s, err = udp.Open(netip.AddrPortFrom(netip.Addr{}, localPort), remote, udp.Options{})
 	}

@@ -53,6 +53,11 @@ func (b *batch) configure(fd int, opts Options) error {
 	if err != nil {
 		return err
 	}
+	if opts.Mark != 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(opts.Mark)); err != nil {
+			return fmt.Errorf("mark: %w", err)
+		}
+	}
 	setBuffer(fd, opts.Buffer, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
 	setBuffer(fd, opts.Buffer, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
 	b.writer.inet6 = domain == unix.AF_INET6

@@ -28,6 +28,9 @@ type Options struct {
 	// Buffer is what the system may keep for the socket in each direction, in
 	// octets; 0 is 7 MB. Without privilege the system gives less.
 	Buffer int
+	// Mark is SO_MARK of the socket, by which a firewall and the routing tell it
+	// from others (Linux; it takes CAP_NET_ADMIN); 0: none.
+	Mark uint32
 }
 
 // Socket is a socket for datagrams. Writing is safe for several goroutines;
@@ -75,7 +78,7 @@ func Open(local, remote netip.AddrPort, opts Options) (*Socket, error) {
 // that send to local. It takes root or CAP_NET_RAW: without, the error is an
 // os.ErrPermission. ReadBatch gives the ESP packets without the IP header; the
 // ports of peers are zero.
-func OpenRawESP(local, remote netip.Addr) (*Socket, error) {
+func OpenRawESP(local, remote netip.Addr, opts Options) (*Socket, error) {
 	if !rawESP {
 		return nil, ErrUnsupported
 	}
@@ -95,7 +98,7 @@ func OpenRawESP(local, remote netip.Addr) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("udp: raw ESP: %w", err)
 	}
-	return newSocket(c, Options{}, remote.IsValid(), network == "ip4")
+	return newSocket(c, opts, remote.IsValid(), network == "ip4")
 }
 
 // ipAddr is nil for the zero address.

@@ -19,12 +19,12 @@ func TestRawESP(t *testing.T) {
 	testnet.New(t)
 	for _, c := range []struct{ a, b string }{{"127.0.0.1", "127.0.0.2"}, {"::1", "::1"}} {
 		a, b := netip.MustParseAddr(c.a), netip.MustParseAddr(c.b)
-		one, err := OpenRawESP(a, b)
+		one, err := OpenRawESP(a, b, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer one.Close()
-		two, err := OpenRawESP(b, a)
+		two, err := OpenRawESP(b, a, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func TestRawESP(t *testing.T) {
 // answer.
 func testRawListen(t *testing.T, addr netip.Addr, one *Socket, want [][]byte) {
 	t.Helper()
-	all, err := OpenRawESP(addr, netip.Addr{})
+	all, err := OpenRawESP(addr, netip.Addr{}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,5 +279,23 @@ func TestStripIPv4(t *testing.T) {
 		if n := stripIPv4(b, len(b)); string(b[:n]) != c.want {
 			t.Errorf("%s: stripIPv4(%x) = %q, want %q", c.name, c.in, b[:n], c.want)
 		}
+	}
+}
+
+// Firewall and routing know a socket by its mark.
+func TestMark(t *testing.T) {
+	for name, open := range map[string]func() (*Socket, error){
+		"UDP": func() (*Socket, error) { return Open(loopback, netip.AddrPort{}, Options{Mark: 0xc5}) },
+		"ESP": func() (*Socket, error) { return OpenRawESP(loopback.Addr(), netip.Addr{}, Options{Mark: 0xc5}) },
+	} {
+		s, err := open()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var mark int
+		if cerr := s.raw.Control(func(fd uintptr) { mark, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK) }); cerr != nil || err != nil || mark != 0xc5 {
+			t.Errorf("%s: the mark is %#x, %v, %v, want 0xc5", name, mark, cerr, err)
+		}
+		s.Close()
 	}
 }

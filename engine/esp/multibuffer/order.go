@@ -40,13 +40,19 @@ func (o *order) split(wide, narrow *shape, last int) (n int) {
 	for i := range last {
 		back += o.blocks(i)
 	}
+	// Of packets of the same length either none are too many or those of the
+	// last, partial row.
+	if spare := last % wide.lanes; last > 0 && o.blocks(0) == o.blocks(last-1) {
+		front = spare * o.blocks(0)
+		apart := o.cost(narrow, spare, front) + wide.cost*o.rows(spare, last, back-front, wide.lanes)
+		if apart < wide.cost*o.rows(0, last, back, wide.lanes) {
+			return spare
+		}
+		return 0
+	}
 	best := -1
 	for i := 0; ; i++ {
-		cost := 16 * (front + i*aloneOverhead)
-		if narrow != nil {
-			cost = min(cost, narrow.cost*o.rows(0, i, front, narrow.lanes))
-		}
-		cost += wide.cost * o.rows(i, last, back, wide.lanes)
+		cost := o.cost(narrow, i, front) + wide.cost*o.rows(i, last, back, wide.lanes)
 		if best < 0 || cost < best {
 			n, best = i, cost
 		}
@@ -56,6 +62,16 @@ func (o *order) split(wide, narrow *shape, last int) (n int) {
 		front += o.blocks(i)
 		back -= o.blocks(i)
 	}
+}
+
+// cost is that of the first n jobs, of so many blocks, on a narrow kernel, where
+// there is one, or alone.
+func (o *order) cost(narrow *shape, n, blocks int) int {
+	cost := 16 * (blocks + n*aloneOverhead)
+	if narrow != nil {
+		cost = min(cost, narrow.cost*o.rows(0, n, blocks, narrow.lanes))
+	}
+	return cost
 }
 
 // rows is how often a kernel has to work on a block in all lanes for the jobs

@@ -41,13 +41,23 @@ func roundsVAES(s *source, op, label string, blocks []string) {
 	s.line("%s:", label)
 }
 
-// encryptVAES works on 16 packets and on four blocks of each at a time, which
-// are one load and one store: transposed, a register has the same block of four
-// packets. All loads come before all stores, so that lanes may be the same
-// packet. CX is what is left of the blocks, DX the offset of the block, SI the
-// pointers, DI the chain.
+// encryptVAES works on 16 packets, in four groups of four. A register has the
+// same block of the four packets of a group; four of them come from one load of
+// four blocks a packet, transposed, and go back the same way. The groups are a
+// block apart in that, so that after each step one of them is loaded and stored
+// while the other three encrypt:
+//
+//	step         0 1 2 3 4 5 6 7
+//	group 0     |0 1 2 3|0 1 2 3|    the position of the block in the four
+//	group 1      1 2 3|0 1 2 3|0
+//	group 2      2 3|0 1 2 3|0 1
+//	group 3      3|0 1 2 3|0 1 2
+//
+// A block is stored after its step and was loaded before it, in all groups, so
+// that lanes may be the same packet. CX is what is left of the blocks, DX the
+// offset of step 0, SI the pointers, DI the chain.
 func encryptVAES(s *source) {
-	s.text("encryptVAES(keys *[240]byte, rounds int, ptrs *[16]*byte, chain *[16][16]byte, blocks int)", "encryptVAES", 0, 40)
+	s.text("encryptVAES(keys *[240]byte, rounds int, ptrs *[16]*byte, chain *[16][16]byte, blocks int)", "encryptVAES", 128, 40)
 	s.op("MOVQ keys+0(FP), BX")
 	s.op("MOVQ rounds+8(FP), AX")
 	s.op("MOVQ ptrs+16(FP), SI")
@@ -56,89 +66,184 @@ func encryptVAES(s *source) {
 	s.op("TESTQ CX, CX")
 	s.op("JLE done")
 	keysVAES(s)
+	s.op("LEAQ key-128(SP), BX")
+	s.op("ADDQ $63, BX")
+	s.op("ANDQ $~63, BX")
+	s.op("VMOVDQU64 Z16, (BX)")
+	s.op("VMOVDQU64 (DI), Z16")
 	s.op("XORQ DX, DX")
-	s.op("SUBQ $4, CX")
-	s.op("JLT rest")
+	loadFirst(s)
 	s.line("four:")
-	encryptFour(s, "four", 4, "")
+	for step := range 4 {
+		encryptStep(s, step)
+		if step < 3 {
+			nextFour(s, 3-step)
+		}
+	}
+	nextFour(s, 0)
 	s.op("ADDQ $64, DX")
-	s.op("SUBQ $4, CX")
-	s.op("JGE four")
-	s.line("rest:")
-	s.op("ADDQ $4, CX")
-	s.op("JZ clean")
-	// One to three blocks: K1 has what there is of the 64 octets.
-	s.op("SHLQ $1, CX")
-	s.op("MOVL $1, R8")
-	s.op("SHLL CX, R8")
-	s.op("DECL R8")
-	s.op("KMOVW R8, K1")
-	s.op("SHRQ $1, CX")
-	encryptFour(s, "rest", 3, "K1, ")
-	s.line("clean:")
+	s.op("JMP four")
+	s.line("end:")
+	storeLast(s)
 	s.op("VZEROUPPER")
 	s.line("done:")
 	s.op("RET")
 }
 
-// encryptFour encrypts as many blocks of each packet as there are steps. With a
-// mask they may be fewer: CX counts them down.
-func encryptFour(s *source, label string, steps int, mask string) {
-	free := append(registers("Z", 0, 15), "Z31")
-	var rows [4][]string // [group][lane], transposed [group][step]
-	for g := range rows {
-		for i := range 4 {
-			r := free.take()
-			s.op("MOVQ %d(SI), R9", 8*(4*g+i))
-			if mask == "" {
-				s.op("VMOVDQU64 (R9)(DX*1), %s", r)
-			} else {
-				s.op("VMOVDQU64.Z (R9)(DX*1), %s%s", mask, r)
-			}
-			rows[g] = append(rows[g], r)
+// block is the register with the block of a group at a position.
+func block(group, position int) string { return fmt.Sprintf("Z%d", 4*group+position) }
+
+// transposeGroup exchanges packets and blocks of a group, in place.
+func transposeGroup(s *source, group int) {
+	r := registers("Z", 4*group, 4*group+3)
+	s.op("VSHUFI64X2 $0x44, %s, %s, Z31", r[1], r[0])
+	s.op("VSHUFI64X2 $0xee, %s, %s, %s", r[1], r[0], r[0])
+	s.op("VSHUFI64X2 $0x44, %s, %s, %s", r[3], r[2], r[1])
+	s.op("VSHUFI64X2 $0xee, %s, %s, %s", r[3], r[2], r[2])
+	s.op("VSHUFI64X2 $0xdd, %s, %s, %s", r[2], r[0], r[3])
+	s.op("VSHUFI64X2 $0x88, %s, %s, %s", r[2], r[0], r[2])
+	s.op("VSHUFI64X2 $0x88, %s, Z31, %s", r[1], r[0])
+	s.op("VSHUFI64X2 $0xdd, %s, Z31, %s", r[1], r[1])
+}
+
+// move loads or stores the packets of a group, transposed, at that address from
+// R9, the packet. A mask, if any, has two bits for each position that counts.
+func move(s *source, group int, load bool, mask, address string) {
+	for i := range 4 {
+		s.op("MOVQ %d(SI), R9", 8*(4*group+i))
+		switch {
+		case load && mask != "":
+			s.op("VMOVDQU64.Z %s, %s, %s", address, mask, block(group, i))
+		case load:
+			s.op("VMOVDQU64 %s, %s", address, block(group, i))
+		case mask != "":
+			s.op("VMOVDQU64 %s, %s, %s", block(group, i), mask, address)
+		default:
+			s.op("VMOVDQU64 %s, %s", block(group, i), address)
 		}
 	}
-	for g := range rows {
-		rows[g] = transpose4x128(s, rows[g], &free)
+}
+
+// loadFirst loads the blocks that the groups begin with: group 1 has them from
+// position 1 on, and so K1, and so on with the others.
+func loadFirst(s *source) {
+	s.op("MOVL $0xff, R8")
+	for group := 1; group < 4; group++ {
+		s.op("SHLL $2, R8")
+		s.op("KMOVW R8, K%d", group)
 	}
-	for step := range steps {
-		var blocks []string
-		for g := range rows {
-			z := rows[g][step]
-			blocks = append(blocks, z)
-			before := fmt.Sprintf("%d(DI)", 64*g)
-			if step > 0 {
-				before = rows[g][step-1]
-			}
-			s.op("VPTERNLOGQ $0x%x, %s, Z16, %s", ternXor, before, z)
-		}
-		roundsVAES(s, "VAESENC", fmt.Sprintf("%s%d", label, step), blocks)
-		for _, z := range blocks {
-			s.op("VAESENCLAST Z30, %s, %s", z, z)
-		}
-		if mask != "" && step < steps-1 {
-			for g, z := range blocks {
-				s.op("VMOVDQU64 %s, %d(DI)", z, 64*g)
-			}
-			s.op("DECQ CX")
-			s.op("JZ store")
+	s.op("MOVQ CX, R10")
+	s.op("CMPQ CX, $4")
+	s.op("JLE few")
+	s.op("MOVQ $4, CX")
+	s.line("few:")
+	s.op("SHLQ $1, CX")
+	s.op("MOVL $1, R8")
+	s.op("SHLL CX, R8")
+	s.op("DECL R8")
+	s.op("MOVQ R10, CX")
+	for group := range 4 {
+		s.op("KMOVW R8, K4")
+		s.op("SHLL $2, R8")
+		move(s, group, true, "K4", fmt.Sprintf("%d(R9)", -16*group))
+		transposeGroup(s, group)
+		if group > 0 {
+			s.op("VMOVDQU64 %d(DI), %s", 64*group, block(group, group-1))
 		}
 	}
-	for g := range rows {
-		s.op("VMOVDQU64 %s, %d(DI)", rows[g][steps-1], 64*g)
-	}
-	if mask != "" {
-		s.line("store:")
-	}
-	for g := range rows {
-		for i, r := range transpose4x128(s, rows[g], &free) {
-			s.op("MOVQ %d(SI), R9", 8*(4*g+i))
-			if mask == "" {
-				s.op("VMOVDQU64 %s, (R9)(DX*1)", r)
-			} else {
-				s.op("VMOVDQU64 %s, %s(R9)(DX*1)", r, mask)
-			}
+}
+
+// encryptStep encrypts a block of each packet.
+func encryptStep(s *source, step int) {
+	var blocks []string
+	for group := range 4 {
+		position := (step + group) % 4
+		before := "Z16"
+		if position > 0 {
+			before = block(group, position-1)
 		}
+		z := block(group, position)
+		s.op("VPTERNLOGQ $0x%x, (BX), %s, %s", ternXor, before, z)
+		blocks = append(blocks, z)
+	}
+	roundsVAES(s, "VAESENC", fmt.Sprintf("last%d", step), blocks)
+	for _, z := range blocks {
+		s.op("VAESENCLAST Z30, %s, %s", z, z)
+	}
+}
+
+// nextFour stores the blocks of the group that has all four done, and loads the
+// next ones, as far as there are any.
+func nextFour(s *source, group int) {
+	at := func(block int) string { return fmt.Sprintf("%d(R9)(DX*1)", 16*block) }
+	s.op("VMOVDQA64 %s, Z16", block(group, 3))
+	transposeGroup(s, group)
+	if group > 0 { // the first time there were fewer
+		s.op("TESTQ DX, DX")
+		s.op("JZ storeFirst%d", group)
+	}
+	move(s, group, false, "", at(-group))
+	if group > 0 {
+		s.op("JMP stored%d", group)
+		s.line("storeFirst%d:", group)
+		move(s, group, false, fmt.Sprintf("K%d", group), at(-group))
+		s.line("stored%d:", group)
+	}
+	s.op("DECQ CX")
+	s.op("JZ end")
+	s.op("CMPQ CX, $4")
+	s.op("JLT loadFew%d", group)
+	move(s, group, true, "", at(4-group))
+	s.op("JMP loaded%d", group)
+	s.line("loadFew%d:", group)
+	s.op("MOVQ CX, R10")
+	s.op("SHLQ $1, CX")
+	s.op("MOVL $1, R8")
+	s.op("SHLL CX, R8")
+	s.op("DECL R8")
+	s.op("KMOVW R8, K4")
+	s.op("MOVQ R10, CX")
+	move(s, group, true, "K4", at(4-group))
+	s.line("loaded%d:", group)
+	transposeGroup(s, group)
+}
+
+// storeLast stores what the groups have when the last step is done, and the
+// chain. R8 is the number of the last block, R10 its position, R11 the number of
+// the block at position 0, which is negative in a group's first four.
+func storeLast(s *source) {
+	s.op("MOVQ blocks+32(FP), R8")
+	s.op("DECQ R8")
+	for group := range 4 {
+		s.op("LEAQ %d(R8), R10", group)
+		s.op("ANDQ $3, R10")
+		s.op("CMPQ R10, $3")
+		s.op("JEQ nothing%d", group)
+		s.op("MOVQ R8, R11")
+		s.op("SUBQ R10, R11")
+		s.op("LEAQ 2(R10*2), CX")
+		s.op("MOVL $1, R12")
+		s.op("SHLL CX, R12")
+		s.op("DECL R12")
+		s.op("MOVQ R11, CX")
+		s.op("NEGQ CX")
+		s.op("JLE whole%d", group)
+		s.op("SHLQ $1, CX")
+		s.op("MOVL $-1, R13")
+		s.op("SHLL CX, R13")
+		s.op("ANDL R13, R12")
+		s.line("whole%d:", group)
+		s.op("KMOVW R12, K4")
+		s.op("SHLQ $4, R11")
+		transposeGroup(s, group)
+		move(s, group, false, "K4", "(R9)(R11*1)")
+		s.line("nothing%d:", group)
+	}
+	s.op("SHLQ $4, R8")
+	for lane := range 16 {
+		s.op("MOVQ %d(SI), R9", 8*lane)
+		s.op("VMOVDQU (R9)(R8*1), X0")
+		s.op("VMOVDQU X0, %d(DI)", 16*lane)
 	}
 }
 
