@@ -66,6 +66,10 @@ type Config struct {
 	Events func(now time.Time, e stack.Event)
 }
 
+// ErrAbort is the cause of a context (context.WithCancelCause) to cancel Connect
+// without time to take leave of the gateway.
+var ErrAbort = errors.New("engine: aborted")
+
 // Standard ports.
 const (
 	portIKE  = 500
@@ -174,7 +178,11 @@ func connect(ctx context.Context, cfg Config, innerPort uint16) (*Session, error
 	case <-s.ended:
 		return s, s.Wait()
 	case <-ctx.Done():
-		s.Close()
+		if errors.Is(context.Cause(ctx), ErrAbort) {
+			s.Abort()
+		} else {
+			s.Close()
+		}
 		return s, ctx.Err()
 	}
 }

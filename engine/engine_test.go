@@ -204,3 +204,27 @@ func TestAnotherAddress(t *testing.T) {
 		})
 	}
 }
+
+// TestAbort ends a session, and a Connect, without waiting for anybody.
+func TestAbort(t *testing.T) {
+	b := newBed(t)
+	s := connected(t, b)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(s.Abort)
+	}
+	wg.Wait()
+	if err := s.Wait(); err != nil || b.device.closed.Load() != 1 {
+		t.Errorf("Wait after Abort = %v, the device was closed %d times, want nil and once", err, b.device.closed.Load())
+	}
+	b = newBed(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	b.cfg.Device = func(ctx context.Context, _ stack.Network) (dataplane.Device, error) {
+		cancel(ErrAbort)
+		<-ctx.Done()
+		return b.device, nil
+	}
+	if _, err := Connect(ctx, b.cfg); !errors.Is(err, context.Canceled) {
+		t.Errorf("Connect = %v, want %v", err, context.Canceled)
+	}
+}

@@ -17,7 +17,7 @@ func (s *Session) run() {
 	l := &loop{Session: s, timer: time.NewTimer(time.Hour), buf: packet.New(packet.ControlSize)}
 	defer l.timer.Stop()
 	l.call(s.conn.Start)
-	closing := s.closing
+	closing, aborting := s.closing, s.aborting
 	for !l.down {
 		l.setTimer()
 		select {
@@ -28,6 +28,9 @@ func (s *Session) run() {
 		case <-closing:
 			closing, l.ending = nil, true
 			l.call(s.conn.Close)
+		case <-aborting:
+			aborting, l.ending = nil, true
+			l.call(s.conn.Abort)
 		}
 	}
 	s.finish(l.failure)

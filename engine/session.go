@@ -60,6 +60,8 @@ type Session struct {
 	cancel    context.CancelFunc
 	closeOnce sync.Once
 	closing   chan struct{}
+	abortOnce sync.Once
+	aborting  chan struct{}
 	up        chan struct{} // closed when packets flow
 	ended     chan struct{} // closed when nothing runs any more
 	err       error         // why; set before ended is closed
@@ -96,7 +98,7 @@ type deviceResult struct {
 // open makes the sockets and the connection.
 func open(cfg Config, innerPort uint16) (*Session, error) {
 	s := &Session{cfg: cfg, links: map[stack.Via]*link{}, control: make(chan message, controlQueue), published: make(chan struct{}, 1),
-		closing: make(chan struct{}), up: make(chan struct{}), ended: make(chan struct{})}
+		closing: make(chan struct{}), aborting: make(chan struct{}), up: make(chan struct{}), ended: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	k := cfg.Stack
 	k.Role, k.InnerPort = stack.Client, innerPort
@@ -162,6 +164,12 @@ func (s *Session) start() {
 // seconds at most.
 func (s *Session) Close() {
 	s.closeOnce.Do(func() { close(s.closing) })
+	<-s.ended
+}
+
+// Abort ends the session at once: the gateway is told, and not waited for.
+func (s *Session) Abort() {
+	s.abortOnce.Do(func() { close(s.aborting) })
 	<-s.ended
 }
 

@@ -14,6 +14,21 @@ import (
 // Down comes when that is done, after four seconds at most.
 func (c *Conn) Close(now time.Time, out *Output) { c.fail(now, nil, out) }
 
+// Abort ends the connection at once: L2TP and IPsec are told to the peer, and
+// nothing is waited for.
+func (c *Conn) Abort(now time.Time, out *Output) {
+	if c.phase == idle || c.phase == ended {
+		return
+	}
+	told := c.phase >= stopping
+	c.phase, c.giveUpAt, c.ppp = stopping, time.Time{}, nil
+	if c.l2tp != nil && !told {
+		c.l2tp.Close(now, "", &c.scratchL2TP)
+		c.fromL2TP(now, out)
+	}
+	c.finish(now, out)
+}
+
 // fail ends the connection in order because of f.
 func (c *Conn) fail(now time.Time, f *failure.Failure, out *Output) {
 	if c.phase != running {

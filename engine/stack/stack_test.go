@@ -245,3 +245,26 @@ func TestChildForgotten(t *testing.T) {
 		t.Errorf("no data after %v, want it within 40 s: client down: %v", took, w.client.down)
 	}
 }
+
+// TestAbort ends a connection at each moment of its life at once, and the gateway
+// hears of it.
+func TestAbort(t *testing.T) {
+	for wait := time.Duration(0); wait < 400*time.Millisecond; wait += 5 * time.Millisecond {
+		w := newWorld(worldConfig{conditions: enginetest.Conditions{Delay: 5 * time.Millisecond}})
+		w.client.call(w.client.conn.Start)
+		w.sim.Run(w.sim.Now().Add(wait))
+		up := w.gateway.network != nil
+		if wait/(5*time.Millisecond)%2 == 1 {
+			w.client.call(w.client.conn.Close)
+		}
+		w.client.call(w.client.conn.Abort)
+		if w.client.down == nil || w.client.down.Failure != nil || w.client.conn.Path() != nil || !w.client.conn.Deadline().IsZero() {
+			t.Fatalf("after %v: down %+v, want the end at once", wait, w.client.down)
+		}
+		w.client.call(w.client.conn.Abort)
+		w.sim.Run(w.sim.Now().Add(time.Second))
+		if up && w.gateway.network != nil {
+			t.Errorf("after %v: the gateway still has the connection", wait)
+		}
+	}
+}

@@ -77,6 +77,10 @@ func TestFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := plain(t, prepare)
 			before := state(t, o)
+			stopped(t, o)
+			if got := state(t, o); got != before {
+				t.Errorf("after a Set that was stopped:\n%s\nwant\n%s", got, before)
+			}
 			var j journal
 			m := newManager(t, o, j.write)
 			must(t, m.Set(t.Context(), full()))

@@ -17,6 +17,9 @@ const (
 	nmIface    = "org.freedesktop.NetworkManager"
 	nmDNSIface = "org.freedesktop.NetworkManager.DnsManager"
 	nmGlobal   = "GlobalDnsConfiguration"
+	// nmMarker is a domain in every configuration of ours, by which one is known
+	// that a killed process left. There are no names below it (RFC 6761, 6.4).
+	nmMarker = "culvert.invalid"
 	// nmIntern is where NetworkManager keeps GlobalDnsConfiguration over a
 	// restart.
 	nmIntern = "/var/lib/NetworkManager/NetworkManager-intern.conf"
@@ -87,6 +90,9 @@ func (p *managerPart) set(ctx context.Context, cfg Config, note func() error) er
 		}
 		if !p.isOurs(have) {
 			p.Before, p.Ours = have, nil
+			if _, left := have.Domains[nmMarker]; left {
+				p.Before = globalDNS{}
+			}
 		}
 		if !p.isOurs(want) {
 			p.Ours = append(p.Ours, want)
@@ -101,7 +107,7 @@ func (p *managerPart) set(ctx context.Context, cfg Config, note func() error) er
 // wantGlobal is cfg in NetworkManager's words.
 func wantGlobal(ctx context.Context, b bus, cfg Config) (globalDNS, error) {
 	tunnel := nmDomain{Servers: cfg.serverText()}
-	want := globalDNS{Search: cfg.Search, Domains: map[string]nmDomain{"*": tunnel}}
+	want := globalDNS{Search: cfg.Search, Domains: map[string]nmDomain{"*": tunnel, nmMarker: tunnel}}
 	if !cfg.split() {
 		return want, nil
 	}
@@ -217,10 +223,7 @@ func (p *managerPart) forget() error {
 		return err
 	}
 	kept, dropped := withoutGlobal(string(text))
-	ours := slices.ContainsFunc(p.Ours, func(o globalDNS) bool {
-		return strings.Contains(dropped, "servers="+strings.Join(o.Domains["*"].Servers, ",")+"\n")
-	})
-	if !ours {
+	if !strings.Contains(dropped, "[.intern.global-dns-domain-"+nmMarker+"]") {
 		return nil
 	}
 	info, err := os.Stat(path)

@@ -46,6 +46,10 @@ func TestNetworkManager(t *testing.T) {
 	if got := r.read(confPath); got != before {
 		t.Errorf("resolv.conf after a Set that failed: %s", got)
 	}
+	stopped(t, r.opts)
+	if got := r.read(confPath); got != before {
+		t.Errorf("resolv.conf after a Set that was stopped: %s", got)
+	}
 	must(t, m.Set(ctx, full()))
 	backend(t, m, "NetworkManager")
 	r.lookup("full", asFull)
@@ -85,6 +89,17 @@ func TestNetworkManager(t *testing.T) {
 	must(t, CleanUp(j.last()))
 	must(t, CleanUp(j.last()))
 	r.lookup("cleaned up", asBefore)
+
+	// A process that kept no journal was killed, and another one comes.
+	must(t, newManager(t, r.opts, nil).Set(ctx, full()))
+	cfg := full()
+	cfg.Search = nil
+	m = newManager(t, r.opts, nil)
+	must(t, m.Set(ctx, cfg))
+	must(t, m.Clear())
+	if got := r.read(confPath); got != before {
+		t.Errorf("resolv.conf after a second process: %s, want %s", got, before)
+	}
 }
 
 // What somebody else has set there comes back, and what they set meanwhile

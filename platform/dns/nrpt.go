@@ -106,7 +106,6 @@ func (p *nrptPart) set(_ context.Context, cfg Config, note func() error) error {
 		return err
 	}
 	rules := nrptRules(cfg)
-	surplus := p.Rules
 	p.Interface, p.Policy, p.Rules = cfg.Interface, p.Policy || policy, max(p.Rules, len(rules))
 	if err := note(); err != nil {
 		return err
@@ -120,16 +119,27 @@ func (p *nrptPart) set(_ context.Context, cfg Config, note func() error) error {
 				return err
 			}
 		}
-		for i := len(rules); i < surplus; i++ {
-			if err := p.system.deleteRule(t, nrptID(i)); err != nil {
-				return err
-			}
+		if err := p.deleteFrom(t, len(rules)); err != nil {
+			return err
 		}
 	}
 	if err := p.system.setInterface(cfg.Interface, ownServers(cfg), cfg.Search); err != nil {
 		return err
 	}
 	return p.system.reload(policy)
+}
+
+// deleteFrom removes the rules from number i on: of an earlier Set, or of a
+// process that was killed and kept no journal.
+func (p *nrptPart) deleteFrom(t nrptTable, i int) error {
+	for ; ; i++ {
+		if _, ok, err := p.system.rule(t, nrptID(i)); err != nil || !ok {
+			return err
+		}
+		if err := p.system.deleteRule(t, nrptID(i)); err != nil {
+			return err
+		}
+	}
 }
 
 func (p *nrptPart) verify(ctx context.Context, cfg Config) error {

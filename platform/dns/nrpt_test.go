@@ -147,6 +147,14 @@ func TestNRPT(t *testing.T) {
 	if len(w.rules) != 1 {
 		t.Errorf("%d rules left of 2", len(w.rules))
 	}
+	// A process that was killed left more than this one knows of.
+	if err := p.set(t.Context(), many, noted); err != nil {
+		t.Error(err)
+	}
+	p = &nrptPart{system: w}
+	if err := p.set(t.Context(), split, noted); err != nil || len(w.rules) != 1 {
+		t.Errorf("%d rules, %v", len(w.rules), err)
+	}
 	if err := p.clear(t.Context()); err != nil || len(w.rules) != 0 {
 		t.Errorf("clear: %v, left %v", err, w.rules)
 	}

@@ -28,7 +28,7 @@ func (p *resolvconfPart) kind() string { return kindResolvconf }
 // findResolvconf is the program's path below the root, or "". Under the same
 // name systemd has one that only talks to systemd-resolved.
 func findResolvconf(opts Options) string {
-	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"} {
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/run/current-system/sw/bin"} {
 		path := filepath.Join(dir, "resolvconf")
 		at := followed(opts.Root, path)
 		info, err := os.Stat(at)

@@ -38,6 +38,10 @@ func testResolvconf(t *testing.T, r *room) {
 	if err := m.Set(t.Context(), some()); !errors.Is(err, ErrNoSplit) {
 		t.Errorf("Set of some domains = %v, want ErrNoSplit", err)
 	}
+	stopped(t, r.opts)
+	if got := r.read(confPath); got != before {
+		t.Errorf("resolv.conf after a Set that was stopped: %s", got)
+	}
 	must(t, m.Set(t.Context(), full()))
 	backend(t, m, "resolvconf")
 	r.lookup("full", asFull)

@@ -33,6 +33,20 @@ func newManager(t *testing.T, opts Options, j Journal) *Manager {
 	return m
 }
 
+// stopped is a process that ends when it has written down its first change and
+// not made it; its record undoes nothing.
+func stopped(t *testing.T, opts Options) {
+	t.Helper()
+	var j journal
+	m := newManager(t, opts, func(text []byte) error {
+		return errors.Join(j.write(text), errors.New("stop"))
+	})
+	if err := m.Set(t.Context(), full()); err == nil || j.records[0] == nil {
+		t.Errorf("Set with a journal that fails = %v, record %s", err, j.records[0])
+	}
+	must(t, CleanUp(j.records[0]))
+}
+
 func backend(t *testing.T, m *Manager, want string) {
 	t.Helper()
 	name, why := m.Backend()
@@ -56,6 +70,10 @@ func TestResolved(t *testing.T) {
 	ctx := t.Context()
 	r.lookup("before", asBefore)
 	before := r.run("resolvectl", "status")
+	stopped(t, r.opts)
+	if got := r.run("resolvectl", "status"); got != before {
+		t.Errorf("after a Set that was stopped:\n%s\nwant\n%s", got, before)
+	}
 	var j journal
 	m := newManager(t, r.opts, j.write)
 

@@ -270,7 +270,7 @@ func TestNoAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 		h1, h256 := NewHMACSHA1(make([]byte, 20)), NewHMACSHA256(make([]byte, 32))
-		cbc, mac, _ := benchPackets(benchLens("mixed", 23)...)
+		cbc, mac, _ := benchPackets(benchStride, benchLens("mixed", 23)...)
 		for name, f := range map[string]func(){
 			"Encrypt":     func() { c.Encrypt(cbc) },
 			"Decrypt":     func() { c.Decrypt(cbc) },
