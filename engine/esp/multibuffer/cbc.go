@@ -120,50 +120,45 @@ func (c *CBC) encryptGroup(jobs []CBCJob) {
 
 // run encrypts the jobs from next to before last, in order.
 func (c *CBC) run(kernel *encryptKernel, jobs []CBCJob, next, last int) {
-	for {
-		for l := range kernel.lanes {
-			if len(c.rest[l]) == 0 && next < last {
-				j := &jobs[c.order.index(next)]
-				next++
-				c.rest[l] = j.Data
-				copy(c.chain[l][:], j.IV)
-			}
-		}
-		blocks := c.aim(kernel.lanes)
-		if blocks == 0 {
-			return
-		}
-		kernel.run(&c.encKeys, c.rounds, &c.ptrs, &c.chain, blocks)
+	for blocks := 0; ; {
+		least, busy, idlers := 0, -1, 0
 		for l := range kernel.lanes {
 			if len(c.rest[l]) > 0 {
 				c.rest[l] = c.rest[l][blocks*aes.BlockSize:]
 			}
-		}
-	}
-}
-
-// aim points each lane to its packet, the idle ones to that of another lane,
-// and returns how many blocks all lanes have; 0 when all are idle.
-func (c *CBC) aim(lanes int) (blocks int) {
-	busy := -1
-	for l := range lanes {
-		if n := len(c.rest[l]) / aes.BlockSize; n > 0 {
+			if len(c.rest[l]) == 0 {
+				if next == last {
+					idlers++
+					continue
+				}
+				j := &jobs[c.order.index(next)]
+				next++
+				c.rest[l], c.chain[l] = j.Data, [aes.BlockSize]byte(j.IV)
+			}
 			c.ptrs[l] = &c.rest[l][0]
-			if busy < 0 || n < blocks {
-				blocks = n
+			if n := len(c.rest[l]) / aes.BlockSize; busy < 0 || n < least {
+				least = n
 			}
 			busy = l
 		}
+		if busy < 0 {
+			return
+		}
+		if idlers > 0 {
+			c.join(kernel.lanes, busy)
+		}
+		kernel.run(&c.encKeys, c.rounds, &c.ptrs, &c.chain, least)
+		blocks = least
 	}
-	if busy < 0 {
-		return 0
-	}
+}
+
+// join points idle lanes to the packet of a busy one.
+func (c *CBC) join(lanes, busy int) {
 	for l := range lanes {
 		if len(c.rest[l]) == 0 {
 			c.ptrs[l], c.chain[l] = c.ptrs[busy], c.chain[busy]
 		}
 	}
-	return blocks
 }
 
 // encryptOne encrypts a packet with the standard library. enc goes on from

@@ -20,15 +20,18 @@ var (
 // allocates nothing after it is made. It is not safe for concurrent use.
 type HMAC struct {
 	widest *hashKernel // nil: the standard library for all
-	kernel *hashKernel // at work
 	alone  hash.Hash   // the standard library, for packets too few to share
 	words  int         // of the state
-	inner  [8]uint32   // the state behind the key, inside and outside
-	outer  [8]uint32
-	order  order
-	state  [128]uint32
-	ptrs   [maxLanes]*byte
-	lanes  [maxLanes]hashLane
+	keyed  struct {    // the state behind the key, for the inner and outer hash
+		inner, outer [8]uint32
+	}
+	order order
+
+	kernel       *hashKernel // at work, and keyed in its order
+	inner, outer [8]uint32
+	state        [128]uint32
+	ptrs         [maxLanes]*byte
+	lanes        [maxLanes]hashLane
 }
 
 // MACJob is a packet to authenticate.
@@ -39,10 +42,11 @@ type MACJob struct {
 
 // hashLane is what a lane of the kernel has left.
 type hashLane struct {
-	rest  []byte // whole blocks, of the packet or of tail
+	rest  []byte // whole blocks, of the packet, of tail or of outer
 	job   *MACJob
 	phase phase
 	tail  [2 * blockLen]byte
+	outer [blockLen]byte // the inner hash, with the padding that never changes
 }
 
 // phase is how far a packet is.
@@ -52,7 +56,7 @@ const (
 	idle  phase = iota
 	body        // rest is the packet's whole blocks
 	tail        // rest is its end, with the padding
-	outer       // rest is the inner hash, with the padding
+	outer       // rest is the inner hash
 )
 
 // NewHMACSHA1 takes a key of any length and keeps what the hash makes of it.
@@ -66,7 +70,7 @@ func NewHMACSHA256(key []byte) *HMAC {
 }
 
 func newHMAC(key []byte, newHash func() hash.Hash, init []uint32, kernel *hashKernel) *HMAC {
-	h := &HMAC{widest: kernel, kernel: kernel, alone: hmac.New(newHash, key), words: len(init)}
+	h := &HMAC{widest: kernel, alone: hmac.New(newHash, key), words: len(init)}
 	if kernel == nil {
 		return h
 	}
@@ -75,49 +79,83 @@ func newHMAC(key []byte, newHash func() hash.Hash, init []uint32, kernel *hashKe
 		sum.Write(key)
 		key = sum.Sum(nil)
 	}
-	h.inner = h.behind(init, key, 0x36)
-	h.outer = h.behind(init, key, 0x5c)
-	clear(h.lanes[0].tail[:])
-	clear(h.ptrs[:])
+	inner, outer := h.behind(init, key, 0x36), h.behind(init, key, 0x5c)
+	h.keyed.inner, h.keyed.outer = inner, outer
+	size := 4 * h.words
+	for l := range h.lanes {
+		last := &h.lanes[l].outer
+		last[size] = 0x80
+		binary.BigEndian.PutUint16(last[blockLen-2:], uint16(8*(blockLen+size)))
+	}
 	return h
 }
 
 // behind is the state of the hash behind the padded key (RFC 2104, 2).
 func (h *HMAC) behind(init []uint32, key []byte, pad byte) (state [8]uint32) {
-	block := h.lanes[0].tail[:blockLen]
-	clear(block)
-	copy(block, key)
+	var block [blockLen]byte
+	copy(block[:], key)
 	for i := range block {
 		block[i] ^= pad
 	}
-	for l := range h.kernel.lanes {
+	copy(h.keyed.inner[:], init)
+	h.use(h.widest)
+	h.load(0, &h.inner)
+	for l := range h.ptrs {
 		h.ptrs[l] = &block[0]
 	}
-	copy(state[:], init)
-	h.load(0, &state)
 	h.kernel.run(&h.state, &h.ptrs, 1)
+	clear(h.ptrs[:])
+	var sum [sha256.Size]byte
+	h.store(0, &sum)
 	for w := range h.words {
-		state[w] = h.state[h.kernel.words[w]]
+		state[w] = binary.BigEndian.Uint32(sum[4*w:])
 	}
 	return state
 }
 
-// load sets the state of a lane.
-func (h *HMAC) load(l int, from *[8]uint32) {
-	at := l * h.kernel.step
-	if h.kernel.step > 1 {
-		clear(h.state[at : at+h.kernel.step]) // SHA-1 has 5 of 8 words: the others are zero
-	}
-	for w := range h.words {
-		h.state[h.kernel.words[w]+at] = from[w]
+// use puts a kernel to work. The order of its words matters only where a lane's
+// are together.
+func (h *HMAC) use(kernel *hashKernel) {
+	h.kernel, h.inner, h.outer = kernel, h.keyed.inner, h.keyed.outer
+	if kernel.words != nil {
+		h.inner, h.outer = [8]uint32{}, [8]uint32{}
+		for w := range h.words {
+			h.inner[kernel.words[w]], h.outer[kernel.words[w]] = h.keyed.inner[w], h.keyed.outer[w]
+		}
 	}
 }
 
+// load sets the state of a lane to inner or outer.
+func (h *HMAC) load(l int, from *[8]uint32) {
+	if h.kernel.words != nil {
+		copy(h.state[8*l:8*l+8], from[:])
+		return
+	}
+	l %= maxLanes // says that there is nothing to check below
+	s := &h.state
+	s[l], s[16+l], s[32+l], s[48+l] = from[0], from[1], from[2], from[3]
+	s[64+l], s[80+l], s[96+l], s[112+l] = from[4], from[5], from[6], from[7]
+}
+
 // store writes the state of a lane as the hash that it is.
-func (h *HMAC) store(l int, to []byte) {
-	at := l * h.kernel.step
-	for w := range h.words {
-		binary.BigEndian.PutUint32(to[4*w:], h.state[h.kernel.words[w]+at])
+func (h *HMAC) store(l int, to *[sha256.Size]byte) {
+	if words := h.kernel.words; words != nil {
+		for w := range h.words {
+			binary.BigEndian.PutUint32(to[4*w:], h.state[8*l+words[w]])
+		}
+		return
+	}
+	l %= maxLanes
+	s := &h.state
+	binary.BigEndian.PutUint32(to[0:], s[l])
+	binary.BigEndian.PutUint32(to[4:], s[16+l])
+	binary.BigEndian.PutUint32(to[8:], s[32+l])
+	binary.BigEndian.PutUint32(to[12:], s[48+l])
+	binary.BigEndian.PutUint32(to[16:], s[64+l])
+	if h.words > 5 {
+		binary.BigEndian.PutUint32(to[20:], s[80+l])
+		binary.BigEndian.PutUint32(to[24:], s[96+l])
+		binary.BigEndian.PutUint32(to[28:], s[112+l])
 	}
 }
 

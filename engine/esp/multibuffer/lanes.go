@@ -1,62 +1,78 @@
 package multibuffer
 
-import "encoding/binary"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
 
 // run computes the codes of the jobs from next to before last, in order.
 func (h *HMAC) run(kernel *hashKernel, jobs []MACJob, next, last int) {
-	h.kernel = kernel
-	for {
-		for l := range kernel.lanes {
-			if h.lanes[l].phase == idle && next < last {
-				h.begin(l, &jobs[h.order.index(next)])
-				next++
-			}
-		}
-		blocks := h.aim()
-		if blocks == 0 {
-			return
-		}
-		kernel.run(&h.state, &h.ptrs, blocks)
+	h.use(kernel)
+	for blocks := 0; ; {
+		least, busy, idlers := 0, -1, 0
 		for l := range kernel.lanes {
 			lane := &h.lanes[l]
+			if lane.phase != idle {
+				if lane.rest = lane.rest[blocks*blockLen:]; len(lane.rest) == 0 {
+					h.advance(l, lane)
+				}
+			}
 			if lane.phase == idle {
-				continue
+				if next == last {
+					idlers++
+					continue
+				}
+				h.begin(l, lane, &jobs[h.order.index(next)])
+				next++
 			}
-			if lane.rest = lane.rest[blocks*blockLen:]; len(lane.rest) == 0 {
-				h.advance(l)
+			h.ptrs[l] = &lane.rest[0]
+			if n := len(lane.rest) / blockLen; busy < 0 || n < least {
+				least = n
 			}
+			busy = l
+		}
+		if busy < 0 {
+			return
+		}
+		if idlers > 0 {
+			h.join(busy)
+		}
+		kernel.run(&h.state, &h.ptrs, least)
+		blocks = least
+	}
+}
+
+// join points idle lanes to the packet of a busy one.
+func (h *HMAC) join(busy int) {
+	for l := range h.kernel.lanes {
+		if h.lanes[l].phase == idle {
+			h.ptrs[l] = h.ptrs[busy]
 		}
 	}
 }
 
 // begin gives a packet to an idle lane.
-func (h *HMAC) begin(l int, j *MACJob) {
+func (h *HMAC) begin(l int, lane *hashLane, j *MACJob) {
 	h.load(l, &h.inner)
-	lane := &h.lanes[l]
 	lane.job = j
 	if whole := len(j.Data) / blockLen * blockLen; whole > 0 {
 		lane.rest, lane.phase = j.Data[:whole], body
 		return
 	}
-	h.lanes[l].end()
+	lane.end()
 }
 
 // advance goes on to the next phase when a lane has no block left.
-func (h *HMAC) advance(l int) {
-	lane := &h.lanes[l]
+func (h *HMAC) advance(l int, lane *hashLane) {
 	switch lane.phase {
 	case body:
 		lane.end()
 	case tail:
-		size := 4 * h.words
-		clear(lane.tail[size:blockLen])
-		h.store(l, lane.tail[:])
-		lane.tail[size] = 0x80
-		binary.BigEndian.PutUint16(lane.tail[blockLen-2:], uint16(8*(blockLen+size)))
+		h.store(l, (*[sha256.Size]byte)(lane.outer[:]))
 		h.load(l, &h.outer)
-		lane.rest, lane.phase = lane.tail[:blockLen], outer
+		lane.rest, lane.phase = lane.outer[:], outer
 	case outer:
-		h.store(l, lane.job.Sum[:])
+		h.store(l, &lane.job.Sum)
 		lane.job, lane.rest, lane.phase = nil, nil, idle
 	}
 }
@@ -66,39 +82,13 @@ func (h *HMAC) advance(l int) {
 // 180-4, 5.1.1).
 func (lane *hashLane) end() {
 	data := lane.job.Data
-	n := copy(lane.tail[:], data[len(data)/blockLen*blockLen:])
+	lane.tail = [2 * blockLen]byte{}
+	n := copy(lane.tail[:blockLen], data[len(data)/blockLen*blockLen:])
+	lane.tail[n%blockLen] = 0x80
 	size := blockLen
 	if n+9 > blockLen {
 		size = 2 * blockLen
 	}
-	lane.tail[n] = 0x80
-	clear(lane.tail[n+1 : size-8])
 	binary.BigEndian.PutUint64(lane.tail[size-8:], 8*uint64(blockLen+len(data)))
 	lane.rest, lane.phase = lane.tail[:size], tail
-}
-
-// aim points each lane to its next block, the idle ones to that of another lane,
-// and returns how many blocks all lanes have; 0 when all are idle.
-func (h *HMAC) aim() (blocks int) {
-	busy := -1
-	for l := range h.kernel.lanes {
-		lane := &h.lanes[l]
-		if lane.phase == idle {
-			continue
-		}
-		h.ptrs[l] = &lane.rest[0]
-		if n := len(lane.rest) / blockLen; busy < 0 || n < blocks {
-			blocks = n
-		}
-		busy = l
-	}
-	if busy < 0 {
-		return 0
-	}
-	for l := range h.kernel.lanes {
-		if h.lanes[l].phase == idle {
-			h.ptrs[l] = h.ptrs[busy]
-		}
-	}
-	return blocks
 }

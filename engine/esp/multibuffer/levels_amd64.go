@@ -4,12 +4,10 @@ package multibuffer
 
 import "golang.org/x/sys/cpu"
 
-// Places of the words of a state: transposed over 16 lanes, or as the SHA
-// extensions want them.
+// Places of the words of a lane where the SHA extensions want them.
 var (
-	acrossLanes   = [8]int{0, 16, 32, 48, 64, 80, 96, 112}
-	sha1NIWords   = [8]int{3, 2, 1, 0, 7}
-	sha256NIWords = [8]int{3, 2, 7, 6, 1, 0, 5, 4}
+	sha1NIWords   = []int{3, 2, 1, 0, 7}
+	sha256NIWords = []int{3, 2, 7, 6, 1, 0, 5, 4}
 )
 
 // The kernels, each with its cost where it is used: the standard library is three
@@ -18,14 +16,14 @@ var (
 	encrypt8  = &encryptKernel{shape{8, 16}, encryptAESNI, nil}
 	encrypt16 = &encryptKernel{shape{16, 26}, encryptVAES, encrypt8}
 
-	sha1x4    = &hashKernel{shape{4, 25}, sha1NI, sha1NIWords, 8, nil}
-	sha256x4  = &hashKernel{shape{4, 26}, sha256NI, sha256NIWords, 8, nil}
-	sha1x16NI = &hashKernel{shape{16, 64}, sha1AVX512, acrossLanes, 1, sha1x4}
+	sha1x4    = &hashKernel{shape{4, 25}, sha1NI, sha1NIWords, nil}
+	sha256x4  = &hashKernel{shape{4, 26}, sha256NI, sha256NIWords, nil}
+	sha1x16NI = &hashKernel{shape{16, 64}, sha1AVX512, nil, sha1x4}
 
-	sha1x8    = &hashKernel{shape{8, 32}, sha1AVX2, acrossLanes, 1, nil}
-	sha256x8  = &hashKernel{shape{8, 35}, sha256AVX2, acrossLanes, 1, nil}
-	sha1x16   = &hashKernel{shape{16, 30}, sha1AVX512, acrossLanes, 1, nil}
-	sha256x16 = &hashKernel{shape{16, 27}, sha256AVX512, acrossLanes, 1, nil}
+	sha1x8    = &hashKernel{shape{8, 32}, sha1AVX2, nil, nil}
+	sha256x8  = &hashKernel{shape{8, 35}, sha256AVX2, nil, nil}
+	sha1x16   = &hashKernel{shape{16, 30}, sha1AVX512, nil, nil}
+	sha256x16 = &hashKernel{shape{16, 27}, sha256AVX512, nil, nil}
 )
 
 // machineLevels asks the CPU, and through x/sys/cpu the system, which has to

@@ -5,7 +5,7 @@ package multibuffer
 import "golang.org/x/sys/cpu"
 
 // A lane's words are together and in order.
-var inLane = [8]int{0, 1, 2, 3, 4, 5, 6, 7}
+var inLane = []int{0, 1, 2, 3, 4, 5, 6, 7}
 
 // Ours: two lanes are taken to need no more than half as long again as the one
 // of the standard library, which uses the same instructions.
@@ -20,10 +20,10 @@ func machineLevels() []*level {
 	}
 	l := &level{name: "arm64", encrypt: &encryptKernel{shape{8, 16}, encryptARM64, nil}, decrypt: decryptARM64}
 	if a.HasSHA1 {
-		l.sha1 = &hashKernel{shape{2, costARM64}, sha1ARM64, inLane, 8, nil}
+		l.sha1 = &hashKernel{shape{2, costARM64}, sha1ARM64, inLane, nil}
 	}
 	if a.HasSHA2 {
-		l.sha256 = &hashKernel{shape{2, costARM64}, sha256ARM64, inLane, 8, nil}
+		l.sha256 = &hashKernel{shape{2, costARM64}, sha256ARM64, inLane, nil}
 	}
 	return []*level{l}
 }

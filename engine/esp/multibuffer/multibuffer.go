@@ -64,12 +64,12 @@ type encryptKernel struct {
 }
 
 // hashKernel hashes the same number of blocks of 64 octets, one at least, in
-// each lane.
+// each lane. The state has word w of lane l at 16*w+l, or, with words, at
+// 8*l+words[w], and zeros where no word is.
 type hashKernel struct {
 	shape
 	run    func(state *[128]uint32, ptrs *[maxLanes]*byte, blocks int)
-	words  [8]int      // where in state the words of the first lane are
-	step   int         // from there to the next lane
+	words  []int
 	narrow *hashKernel // better for a few packets, or nil
 }
 
