@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// marker is the first line of every resolv.conf of ours.
-const marker = "# Made by Culvert for a VPN tunnel. The file from before comes back when the tunnel ends.\n"
-
 // confText is cfg as lines of resolv.conf(5).
 func confText(cfg Config) string {
 	var b strings.Builder

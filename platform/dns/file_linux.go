@@ -24,6 +24,9 @@ const (
 	newPath  = "/etc/.resolv.conf.culvert"
 )
 
+// marker is the first line of every resolv.conf of ours.
+const marker = "# Made by Culvert for a VPN tunnel. The file from before comes back when the tunnel ends.\n"
+
 // filePart replaces /etc/resolv.conf.
 //
 // Set links the original to keptPath and moves a new file over it; clear moves

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -117,6 +118,7 @@ func newRoom(t *testing.T) *room {
 	dir, err := os.MkdirTemp(cache(), fmt.Sprintf("room%d-", os.Getpid()))
 	must(t, err)
 	t.Cleanup(func() {
+		eventually(t, "the end of all in the room", func() bool { return endAll(t, dir) == 0 })
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
@@ -136,6 +138,28 @@ func newRoom(t *testing.T) *room {
 	return r
 }
 
+// endAll kills the processes whose root is dir, services that services started,
+// and gives how many there were.
+func endAll(t *testing.T, dir string) int {
+	t.Helper()
+	roots, err := filepath.Glob("/proc/[0-9]*/root")
+	must(t, err)
+	n := 0
+	for _, root := range roots {
+		at, err := os.Readlink(root)
+		if err != nil || at != dir {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(root)))
+		must(t, err)
+		n++
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			t.Errorf("kill %d: %v", pid, err)
+		}
+	}
+	return n
+}
+
 // sweep removes rooms of tests that were killed.
 func sweep(t *testing.T) {
 	t.Helper()
@@ -144,6 +168,7 @@ func sweep(t *testing.T) {
 	for _, dir := range left {
 		var pid int
 		if _, err := fmt.Sscanf(filepath.Base(dir), "room%d-", &pid); err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			eventually(t, "the end of all in an old room", func() bool { return endAll(t, dir) == 0 })
 			must(t, os.RemoveAll(dir))
 		}
 	}
