@@ -42,6 +42,7 @@ func inNamespace(t *testing.T) {
 	} {
 		ip(t, c)
 	}
+	testnet.Up(t, "eth0", "wlan0", "docker0")
 }
 
 func ip(t *testing.T, args string) string {
@@ -271,6 +272,7 @@ func TestSystemSplitTunnel(t *testing.T) {
 	for _, c := range []string{"link set eth0 up", "addr add 2001:db8::10/64 dev eth0 nodad", "route add default via 192.0.2.1 metric 100", "-6 route add default via 2001:db8::1", "route add 10.20.0.0/16 via 192.0.2.2"} {
 		ip(t, c)
 	}
+	testnet.Up(t, "eth0")
 	reset(t, m)
 	same(t, "after Clear", sorted(everything(t)), sorted(before)) // eth0's IPv6 came back in another order
 }
