@@ -20,7 +20,7 @@ help:
 	@echo "make interop  tests against real gateways: SoftEther, strongSwan, Libreswan (root)"
 	@echo "make soak     five minutes of rekeying against each Linux gateway (root)"
 	@echo "make fuzz     each fuzz target for FUZZTIME=$(FUZZTIME)"
-	@echo "make bench    all benchmarks"
+	@echo "make bench    all benchmarks, and culvert's speed against wireguard-go's and OpenVPN's (root; 15 minutes)"
 	@echo "make build    the programs, into build/"
 	@echo "make clean    removes build/"
 
@@ -63,8 +63,12 @@ fuzz:
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; \
 	  done; done
 
+# COMPARE is for the comparison: see $(GO) run ./engine/interop/compare -help
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem $(UNIT)
+	@[ "$$(id -u)" = 0 ] || { echo "make bench: network namespaces need root" >&2; exit 1; }
+	@$(NEED) bench
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms $(UNIT)
+	$(GO) run ./engine/interop/compare $(COMPARE)
 
 clean:
 	rm -rf build
