@@ -23,6 +23,12 @@ func sha1AVX512(state *[128]uint32, ptrs *[16]*byte, blocks int)
 func sha256AVX512(state *[128]uint32, ptrs *[16]*byte, blocks int)
 
 //go:noescape
+func sha1OuterAVX512(state *[128]uint32, keyed *[8]uint32)
+
+//go:noescape
+func sha256OuterAVX512(state *[128]uint32, keyed *[8]uint32)
+
+//go:noescape
 func sha1AVX2(state *[128]uint32, ptrs *[16]*byte, blocks int)
 
 //go:noescape

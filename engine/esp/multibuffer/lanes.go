@@ -9,6 +9,10 @@ import (
 func (h *HMAC) run(kernel *hashKernel, jobs []MACJob, next, last int) {
 	h.use(kernel)
 	for blocks := 0; ; {
+		if kernel.outer != nil && h.ending(blocks) {
+			kernel.outer(&h.state, &h.outer)
+			h.finish()
+		}
 		least, busy, idlers := 0, -1, 0
 		for l := range kernel.lanes {
 			lane := &h.lanes[l]
@@ -39,6 +43,33 @@ func (h *HMAC) run(kernel *hashKernel, jobs []MACJob, next, last int) {
 		}
 		kernel.run(&h.state, &h.ptrs, least)
 		blocks = least
+	}
+}
+
+// ending reports whether the kernel, having done so many blocks, has ended the
+// inner hash in all busy lanes at once, as happens with packets of one length.
+func (h *HMAC) ending(blocks int) bool {
+	busy := false
+	for l := range h.kernel.lanes {
+		lane := &h.lanes[l]
+		if lane.phase == idle {
+			continue
+		}
+		if lane.phase != tail || len(lane.rest) != blocks*blockLen {
+			return false
+		}
+		busy = true
+	}
+	return busy
+}
+
+// finish takes the outer hash from all busy lanes.
+func (h *HMAC) finish() {
+	for l := range h.kernel.lanes {
+		if lane := &h.lanes[l]; lane.phase != idle {
+			h.store(l, &lane.job.Sum)
+			lane.job, lane.rest, lane.phase = nil, nil, idle
+		}
 	}
 }
 

@@ -20,10 +20,10 @@ func machineLevels() []*level {
 	}
 	l := &level{name: "arm64", encrypt: &encryptKernel{shape{8, 16}, encryptARM64, nil}, decrypt: decryptARM64}
 	if a.HasSHA1 {
-		l.sha1 = &hashKernel{shape{2, costARM64}, sha1ARM64, inLane, nil}
+		l.sha1 = &hashKernel{shape{2, costARM64}, sha1ARM64, nil, inLane, nil}
 	}
 	if a.HasSHA2 {
-		l.sha256 = &hashKernel{shape{2, costARM64}, sha256ARM64, inLane, nil}
+		l.sha256 = &hashKernel{shape{2, costARM64}, sha256ARM64, nil, inLane, nil}
 	}
 	return []*level{l}
 }

@@ -65,10 +65,13 @@ type encryptKernel struct {
 
 // hashKernel hashes the same number of blocks of 64 octets, one at least, in
 // each lane. The state has word w of lane l at 16*w+l, or, with words, at
-// 8*l+words[w], and zeros where no word is.
+// 8*l+words[w], and zeros where no word is. outer, which may be nil, takes a state
+// that is the inner hash of all lanes to the outer hash; keyed is the state behind
+// the key.
 type hashKernel struct {
 	shape
 	run    func(state *[128]uint32, ptrs *[maxLanes]*byte, blocks int)
+	outer  func(state *[128]uint32, keyed *[8]uint32)
 	words  []int
 	narrow *hashKernel // better for a few packets, or nil
 }

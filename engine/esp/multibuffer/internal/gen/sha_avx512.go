@@ -107,16 +107,69 @@ func transpose4x128(s *source, r []string, free *pool) []string {
 }
 
 func sha1AVX512(s *source) {
-	s.text("sha1AVX512(state *[128]uint32, ptrs *[16]*byte, blocks int)", "sha1AVX512", 0, 24)
 	state := registers("Z", 16, 20)
-	head512(s, state)
-	for i, k := range sha1K {
-		s.op("MOVL $0x%08x, AX", k)
-		s.op("VPBROADCASTD AX, Z%d", 27+i)
+	free := func() pool { return append(registers("Z", 0, 15), registers("Z", 21, 26)...) }
+	constants := func() {
+		for i, k := range sha1K {
+			s.op("MOVL $0x%08x, AX", k)
+			s.op("VPBROADCASTD AX, Z%d", 27+i)
+		}
 	}
+	s.text("sha1AVX512(state *[128]uint32, ptrs *[16]*byte, blocks int)", "sha1AVX512", 0, 24)
+	head512(s, state)
+	constants()
 	s.line("block:")
-	free := append(registers("Z", 0, 15), registers("Z", 21, 26)...)
-	w := loadWords512(s, &free)
+	p := free()
+	w := loadWords512(s, &p)
+	sha1Steps512(s, state, w, p)
+	foot512(s, state)
+
+	s.text("sha1OuterAVX512(state *[128]uint32, keyed *[8]uint32)", "sha1OuterAVX512", 0, 16)
+	constants()
+	p = free()
+	w = innerHash512(s, &p, state)
+	sha1Steps512(s, state, w, p)
+	footOuter512(s, state)
+}
+
+// innerHash512 makes the inner hashes, which are the state, words of the only
+// block of the outer hash, and loads the state behind the key in their place.
+func innerHash512(s *source, free *pool, state []string) []string {
+	s.op("MOVQ state+0(FP), DI")
+	s.op("MOVQ keyed+8(FP), SI")
+	w := make([]string, 16)
+	for i := range w {
+		w[i] = free.take()
+		switch {
+		case i < len(state):
+			s.op("VMOVDQU32 %d(DI), %s", 64*i, w[i])
+		case i == len(state): // the padding: a bit
+			s.op("MOVL $0x80000000, AX")
+			s.op("VPBROADCASTD AX, %s", w[i])
+		case i == 15: // the length in bits
+			s.op("MOVL $%d, AX", 512+32*len(state))
+			s.op("VPBROADCASTD AX, %s", w[i])
+		default:
+			s.op("VPXORD %s, %s, %s", w[i], w[i], w[i])
+		}
+	}
+	for i, r := range state {
+		s.op("VPBROADCASTD %d(SI), %s", 4*i, r)
+	}
+	return w
+}
+
+func footOuter512(s *source, state []string) {
+	for i, r := range state {
+		s.op("VPADDD.BCST %d(SI), %s, %s", 4*i, r, r)
+		s.op("VMOVDQU32 %s, %d(DI)", r, 64*i)
+	}
+	s.op("VZEROUPPER")
+	s.op("RET")
+}
+
+// sha1Steps512 needs the constants in Z27 to Z30.
+func sha1Steps512(s *source, state, w []string, free pool) {
 	f, turned := free.take(), free.take()
 	for t := range 80 {
 		v := rotated(state, t)
@@ -136,17 +189,30 @@ func sha1AVX512(s *source) {
 		s.op("VPADDD %s, %s, %s", f, e, e)
 		s.op("VPADDD %s, %s, %s", turned, e, e)
 	}
-	foot512(s, state)
 }
 
 func sha256AVX512(s *source) {
-	s.text("sha256AVX512(state *[128]uint32, ptrs *[16]*byte, blocks int)", "sha256AVX512", 0, 24)
 	state := registers("Z", 16, 23)
+	free := func() pool { return append(registers("Z", 0, 15), registers("Z", 24, 30)...) }
+	s.text("sha256AVX512(state *[128]uint32, ptrs *[16]*byte, blocks int)", "sha256AVX512", 0, 24)
 	head512(s, state)
 	s.op("LEAQ sha256K512<>(SB), R8")
 	s.line("block:")
-	free := append(registers("Z", 0, 15), registers("Z", 24, 30)...)
-	w := loadWords512(s, &free)
+	p := free()
+	w := loadWords512(s, &p)
+	sha256Steps512(s, state, w, p)
+	foot512(s, state)
+
+	s.text("sha256OuterAVX512(state *[128]uint32, keyed *[8]uint32)", "sha256OuterAVX512", 0, 16)
+	s.op("LEAQ sha256K512<>(SB), R8")
+	p = free()
+	w = innerHash512(s, &p, state)
+	sha256Steps512(s, state, w, p)
+	footOuter512(s, state)
+}
+
+// sha256Steps512 needs the address of the constants in R8.
+func sha256Steps512(s *source, state, w []string, free pool) {
 	x, y, z := free.take(), free.take(), free.take()
 	// sigma adds to dst the XOR of three turned copies of src; the last one is
 	// shifted when that is said.
@@ -178,5 +244,4 @@ func sha256AVX512(s *source) {
 		s.op("VPADDD %s, %s, %s", x, h, h)
 		sigma(a, h, "VPRORD", [3]int{2, 13, 22})
 	}
-	foot512(s, state)
 }
