@@ -93,6 +93,7 @@ func TestMask(t *testing.T) {
 		{"alone", "hunter2", "[redacted]", []string{"hunter2"}},
 		{"side by side", "hunter2hunter2", "[redacted]", []string{"hunter2"}},
 		{"overlapping itself", "xababababx", "x[redacted]x", []string{"abab"}},
+		{"overlapping itself by half", "xabababx", "x[redacted]x", []string{"abab"}},
 		{"overlapping another", "xabcdefx", "x[redacted]x", []string{"abcd", "cdef"}},
 		{"inside of another", "xabcdefx", "x[redacted]x", []string{"bcde", "abcdef"}},
 		{"too short to look for", "abc", "abc", []string{"abc"}},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -85,19 +86,24 @@ func playClient(uid, path, bus string, groups []string) error {
 }
 
 // agent is an authentication agent whose person never types the password.
-type agent struct{ begun chan struct{} }
+type agent struct {
+	cancel    sync.Once
+	cancelled chan struct{}
+}
 
 // BeginAuthentication is called by polkitd; it answers when it is cancelled.
 func (a *agent) BeginAuthentication(action, _, _ string, _ map[string]string, _ string, _ []subject) *dbus.Error {
 	fmt.Println("asked for", action)
-	<-a.begun
+	<-a.cancelled
 	return dbus.NewError("org.freedesktop.PolicyKit1.Error.Cancelled", nil)
 }
 
 // CancelAuthentication is called by polkitd when nobody wants to know any more.
 func (a *agent) CancelAuthentication(string) *dbus.Error {
-	fmt.Println("cancelled")
-	close(a.begun)
+	a.cancel.Do(func() { // polkitd may say so twice: we took it back, and then went
+		fmt.Println("cancelled")
+		close(a.cancelled)
+	})
 	return nil
 }
 
@@ -108,7 +114,7 @@ func beAgent(bus string) error {
 		return err
 	}
 	const path = "/io/github/culvert/agent"
-	err = conn.Export(&agent{make(chan struct{})}, path, "org.freedesktop.PolicyKit1.AuthenticationAgent")
+	err = conn.Export(&agent{cancelled: make(chan struct{})}, path, "org.freedesktop.PolicyKit1.AuthenticationAgent")
 	if err != nil {
 		return err
 	}
@@ -145,7 +151,8 @@ func connectAs(t *testing.T, uid int, bus string, groups ...string) *client {
 	t.Cleanup(func() { l.Close() })
 	c := &client{cmd: exec.Command("/proc/self/exe")}
 	part := append([]string{"client", strconv.Itoa(uid), path, bus}, groups...)
-	c.cmd.Env = append(c.cmd.Environ(), childVar+"="+strings.Join(part, " "))
+	// The race detector would have each child wait a second at its end.
+	c.cmd.Env = append(c.cmd.Environ(), "GORACE=atexit_sleep_ms=0", childVar+"="+strings.Join(part, " "))
 	c.cmd.Stderr = os.Stderr
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {
@@ -158,7 +165,9 @@ func connectAs(t *testing.T, uid int, bus string, groups ...string) *client {
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	late := time.AfterFunc(30*time.Second, func() { _ = c.cmd.Process.Kill() }) // who waits for its words gets none
 	t.Cleanup(func() {
+		late.Stop()
 		stdin.Close()
 		_ = c.cmd.Wait()
 	})

@@ -117,8 +117,9 @@ func TestNoPolkit(t *testing.T) {
 
 // authority says yes to everybody, and remembers the question.
 type authority struct {
-	asked chan question
-	first func() // before it says yes
+	asked  chan question
+	first  func()      // before it says yes
+	cancel chan string // the questions that were taken back
 }
 
 type question struct {
@@ -126,18 +127,89 @@ type question struct {
 	action  string
 	flags   uint32
 	pidfd   string // the PID that the descriptor stands for
+	id      string // to take it back by
 }
 
 // CheckAuthorization is polkit's.
-func (a *authority) CheckAuthorization(s subject, action string, _ map[string]string, flags uint32, _ string) (result, *dbus.Error) {
-	q := question{subject: s, action: action, flags: flags}
+func (a *authority) CheckAuthorization(s subject, action string, _ map[string]string, flags uint32, id string) (result, *dbus.Error) {
+	q := question{subject: s, action: action, flags: flags, id: id}
 	if fd, ok := s.Details["pidfd"].Value().(dbus.UnixFD); ok {
 		q.pidfd = pidOf(int(fd))
 		unix.Close(int(fd))
 	}
-	a.first()
 	a.asked <- q
+	a.first()
 	return result{Authorized: true}, nil
+}
+
+// CancelCheckAuthorization is polkit's.
+func (a *authority) CancelCheckAuthorization(id string) *dbus.Error {
+	a.cancel <- id
+	return nil
+}
+
+// export puts the authority into polkit's place.
+func (a *authority) export(t *testing.T, conn *dbus.Conn) {
+	t.Helper()
+	if err := conn.Export(a, polkitPath, polkitInterface); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.RequestName(polkitName, dbus.NameFlagDoNotQueue); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTakenBack has a polkit that answers when the question is taken back.
+func TestTakenBack(t *testing.T) {
+	bus := startBus(t)
+	polkit := &authority{asked: make(chan question, 1), cancel: make(chan string, 1)}
+	id := make(chan string, 1)
+	polkit.first = func() { id <- <-polkit.cancel }
+	polkit.export(t, testBus(t, bus))
+	client := connectAs(t, 65534, "-")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	result := make(chan error, 1)
+	go func() {
+		_, err := New(Config{Bus: bus}).Authorize(ctx, client.peer, true)
+		result <- err
+	}()
+	q := <-polkit.asked
+	cancel()
+	select {
+	case got := <-id:
+		if got != q.id || got == "" {
+			t.Errorf("took back %q, want %q", got, q.id)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the question was not taken back")
+		polkit.cancel <- ""
+	}
+	if err := <-result; !errors.Is(err, context.Canceled) {
+		t.Errorf("Authorize = %v, want context.Canceled", err)
+	}
+}
+
+// TestNotAsked has clients of which polkit could know nothing right.
+func TestNotAsked(t *testing.T) {
+	bus := startBus(t)
+	polkit := &authority{asked: make(chan question, 8), first: func() {}}
+	polkit.export(t, testBus(t, bus))
+	peer := connectAs(t, 65534, "-").peer
+	for name, change := range map[string]func(p *ipc.Peer, u *ipc.Unix){
+		"gone before it was accepted": func(_ *ipc.Peer, u *ipc.Unix) { u.StartTime = 0 },
+		"in another PID namespace":    func(p *ipc.Peer, _ *ipc.Unix) { p.PID = 0 },
+	} {
+		p, u := peer, *peer.Unix
+		p.Unix = &u
+		change(&p, &u)
+		if got, err := New(Config{Bus: bus}).Authorize(t.Context(), p, false); !errors.Is(err, ErrDenied) {
+			t.Errorf("%s: %q, %v, want ErrDenied", name, got, err)
+		}
+	}
+	if n := len(polkit.asked); n != 0 {
+		t.Errorf("polkit was asked %d times", n)
+	}
 }
 
 // pidOf is the PID of a pidfd (proc(5), fdinfo).
@@ -169,12 +241,7 @@ func TestQuestion(t *testing.T) {
 					_ = client.cmd.Wait()
 				}
 			}}
-			if err := conn.Export(polkit, polkitPath, polkitInterface); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := conn.RequestName(polkitName, dbus.NameFlagDoNotQueue); err != nil {
-				t.Fatal(err)
-			}
+			polkit.export(t, conn)
 			got, err := New(Config{Bus: bus}).Authorize(t.Context(), client.peer, c.interactive)
 			if c.kill != errors.Is(err, ErrDenied) || !c.kill && got != Polkit {
 				t.Errorf("Authorize = %q, %v", got, err)

@@ -2,6 +2,7 @@ package ipc
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"context"
+	"golang.org/x/sys/unix"
 )
 
 // limited is one that ends before the test's time does.
@@ -102,13 +103,26 @@ func testProcess(t *testing.T, p Peer, client *child) {
 // TestDeadPeer has a client be gone before it is accepted: its credentials
 // stay, and its PID is not taken for another's.
 func TestDeadPeer(t *testing.T) {
-	path := place(t)
-	l := mustListen(t, path)
-	gone := run(t, "dial-and-die", path)
-	gone.end()
-	p := accept(t, l)
-	if p.Unix.UID != 0 || p.PID != gone.cmd.Process.Pid || p.Unix.StartTime != 0 {
-		t.Errorf("peer %v started at %d, want pid %d and no start time", p, p.Unix.StartTime, gone.cmd.Process.Pid)
+	for _, c := range []struct {
+		name   string
+		reaped bool // if not, /proc still has it
+	}{{"gone", true}, {"a zombie", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			path := place(t)
+			l := mustListen(t, path)
+			dead := run(t, "dial-and-die", path)
+			pid := dead.cmd.Process.Pid
+			if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+				t.Fatal(err)
+			}
+			if c.reaped {
+				dead.end()
+			}
+			p := accept(t, l)
+			if p.Unix.UID != 0 || p.PID != pid || p.Unix.StartTime != 0 {
+				t.Errorf("peer %v started at %d, want pid %d and no start time", p, p.Unix.StartTime, pid)
+			}
+		})
 	}
 }
 
