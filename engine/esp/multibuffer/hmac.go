@@ -190,7 +190,7 @@ func (h *HMAC) sumGroup(jobs []MACJob) {
 	}
 	h.order.sort()
 	last := h.order.n
-	for kernel := h.widest; kernel != nil; kernel = kernel.narrow {
+	for kernel := h.widest; kernel != nil && last > 0; kernel = kernel.narrow {
 		var narrow *shape
 		if kernel.narrow != nil {
 			narrow = &kernel.narrow.shape

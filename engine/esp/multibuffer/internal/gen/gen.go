@@ -8,7 +8,6 @@ package gen
 import (
 	"bytes"
 	"fmt"
-	"slices"
 )
 
 // Files is what the generated files have to hold, by name.
@@ -93,32 +92,12 @@ func byteSwap(n int) (mask [16]byte) {
 	return mask
 }
 
-// pool has the vector registers that are free.
-type pool []string
-
-func registers(prefix string, first, last int) (p pool) {
+// registers names a row of registers.
+func registers(prefix string, first, last int) (list []string) {
 	for i := first; i <= last; i++ {
-		p = append(p, fmt.Sprintf("%s%d", prefix, i))
+		list = append(list, fmt.Sprintf("%s%d", prefix, i))
 	}
-	return p
-}
-
-func (p *pool) take() string {
-	if len(*p) == 0 {
-		panic("gen: out of registers")
-	}
-	r := (*p)[0]
-	*p = (*p)[1:]
-	return r
-}
-
-func (p *pool) give(regs ...string) {
-	for _, r := range regs {
-		if slices.Contains(*p, r) {
-			panic("gen: register given back twice: " + r)
-		}
-	}
-	*p = append(*p, regs...)
+	return list
 }
 
 // rotated is the list turned right by n: what a step calls a, b, c and so on,

@@ -35,24 +35,20 @@ func head256(s *source, constants string) {
 
 // loadWords256 puts half of the words of a block of each lane on the stack.
 func loadWords256(s *source, half int) {
-	free := registers("Y", 0, 8)
 	s.op("VBROADCASTI128 swap256<>(SB), Y15")
-	rows := make([]string, 8)
+	rows := registers("Y", 0, 7)
 	for i := range rows {
-		rows[i] = free.take()
 		s.op("MOVQ %d(SI), AX", 8*i)
 		s.op("VMOVDQU %d(AX)(DX*1), %s", 32*half, rows[i])
 		s.op("VPSHUFB Y15, %s, %s", rows[i], rows[i])
 	}
-	low := unpack4(s, rows[:4], &free)
-	high := unpack4(s, rows[4:], &free)
+	unpack4(s, rows[:4], "Y8")
+	unpack4(s, rows[4:], "Y8")
 	for k := range 4 {
-		t := free.take()
-		s.op("VPERM2I128 $0x20, %s, %s, %s", high[k], low[k], t)
-		s.op("VMOVDQA %s, %d(BX)", t, 32*(8*half+k))
-		s.op("VPERM2I128 $0x31, %s, %s, %s", high[k], low[k], t)
-		s.op("VMOVDQA %s, %d(BX)", t, 32*(8*half+4+k))
-		free.give(t)
+		s.op("VPERM2I128 $0x20, %s, %s, Y8", rows[4+k], rows[k])
+		s.op("VMOVDQA Y8, %d(BX)", 32*(8*half+k))
+		s.op("VPERM2I128 $0x31, %s, %s, Y8", rows[4+k], rows[k])
+		s.op("VMOVDQA Y8, %d(BX)", 32*(8*half+4+k))
 	}
 }
 

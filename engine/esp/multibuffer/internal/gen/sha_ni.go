@@ -53,12 +53,9 @@ type laneNI struct {
 func lanesNI(s *source, pair, first, stateRegs int) []laneNI {
 	lanes := make([]laneNI, 2)
 	for l := range lanes {
-		free := registers("X", first+l*(stateRegs+4), first+(l+1)*(stateRegs+4)-1)
-		lanes[l] = laneNI{data: dataNI[2*pair+l], offset: 32 * (2*pair + l)}
-		for i := range stateRegs {
-			lanes[l].state[i] = free.take()
-		}
-		lanes[l].msg = free
+		regs := registers("X", first+l*(stateRegs+4), first+(l+1)*(stateRegs+4)-1)
+		lanes[l] = laneNI{data: dataNI[2*pair+l], offset: 32 * (2*pair + l), msg: regs[stateRegs:]}
+		copy(lanes[l].state[:], regs[:stateRegs])
 		s.op("MOVOU %d(DI), %s", lanes[l].offset, lanes[l].state[0])
 		s.op("MOVOU %d(DI), %s", lanes[l].offset+16, lanes[l].state[1])
 	}

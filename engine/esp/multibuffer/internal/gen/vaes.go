@@ -95,15 +95,7 @@ func block(group, position int) string { return fmt.Sprintf("Z%d", 4*group+posit
 
 // transposeGroup exchanges packets and blocks of a group, in place.
 func transposeGroup(s *source, group int) {
-	r := registers("Z", 4*group, 4*group+3)
-	s.op("VSHUFI64X2 $0x44, %s, %s, Z31", r[1], r[0])
-	s.op("VSHUFI64X2 $0xee, %s, %s, %s", r[1], r[0], r[0])
-	s.op("VSHUFI64X2 $0x44, %s, %s, %s", r[3], r[2], r[1])
-	s.op("VSHUFI64X2 $0xee, %s, %s, %s", r[3], r[2], r[2])
-	s.op("VSHUFI64X2 $0xdd, %s, %s, %s", r[2], r[0], r[3])
-	s.op("VSHUFI64X2 $0x88, %s, %s, %s", r[2], r[0], r[2])
-	s.op("VSHUFI64X2 $0x88, %s, Z31, %s", r[1], r[0])
-	s.op("VSHUFI64X2 $0xdd, %s, Z31, %s", r[1], r[1])
+	transpose4x128(s, registers("Z", 4*group, 4*group+3), "Z31")
 }
 
 // move loads or stores the packets of a group, transposed, at that address from
