@@ -46,11 +46,14 @@ const (
 // Parse reads a profile; file is its name in messages. Every fault of the file
 // is in the *Error it returns. A missing id is made up, a missing name is the
 // first server's.
-func Parse(file string, data []byte) (*Profile, error) {
+func Parse(file string, data []byte) (*Profile, error) { return parse(file, data, newID) }
+
+// parse is Parse with the way to make up an id.
+func parse(file string, data []byte, makeID func() string) (*Profile, error) {
 	p := Default()
 	d := decode(file, data, p.fields(), false)
 	if p.ID == "" {
-		p.ID = newID()
+		p.ID = makeID()
 	}
 	if !d.broken {
 		p.check(d)

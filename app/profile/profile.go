@@ -155,11 +155,15 @@ func readFile(path string, check func(path string, info fs.FileInfo) error) ([]b
 	return readAll(f, path)
 }
 
-// reason is err without the path and the system call, which say nothing new.
+// reason is err without the paths and the system call, which say nothing new.
 func reason(err error) error {
 	var p *fs.PathError
-	if errors.As(err, &p) {
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
 		return p.Err
+	case errors.As(err, &l):
+		return l.Err
 	}
 	return err
 }
@@ -226,7 +230,12 @@ func (p *Profile) AuthMethods() []AuthMethod {
 func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
-	b[6] = b[6]&0x0f | 0x40
+	return formatUUID(b, 4)
+}
+
+// formatUUID is b as a UUID of a version (RFC 9562, 4).
+func formatUUID(b [16]byte, version byte) string {
+	b[6] = b[6]&0x0f | version<<4
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
