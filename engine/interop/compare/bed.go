@@ -75,25 +75,26 @@ func newBed(h *harness) (*bed, error) {
 	return b, errors.Join(b.near.configure(wireName, nearOuter, 1500), b.far.configure(wireName, farOuter, 1500))
 }
 
+// newHost makes a namespace. With an error comes what there is to close.
 func (b *bed) newHost(name string) (*host, error) {
 	p, err := start(name+" namespace", unix.CLONE_NEWNET, "sleep", "infinity")
 	if err != nil {
 		return nil, err
 	}
 	b.procs = append(b.procs, p)
-	h := &host{bed: b, name: name, holder: p}
+	h := &host{bed: b, name: name, holder: p, ns: netns.None()}
 	if h.ns, err = netns.GetFromPid(p.pid()); err != nil {
-		return nil, fmt.Errorf("namespace: %w", err)
+		return h, fmt.Errorf("namespace: %w", err)
 	}
 	if h.net, err = netlink.NewHandleAt(h.ns); err != nil {
-		return nil, errors.Join(fmt.Errorf("namespace: %w", err), h.ns.Close())
+		return h, fmt.Errorf("namespace: %w", err)
 	}
 	lo, err := h.net.LinkByName("lo")
 	if err == nil {
 		err = h.net.LinkSetUp(lo)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("loopback: %w", err)
+		return h, fmt.Errorf("loopback: %w", err)
 	}
 	return h, nil
 }
@@ -106,8 +107,13 @@ func (b *bed) close(ctx context.Context) error {
 	}
 	var errs []error
 	for _, h := range []*host{b.near, b.far} {
-		if h != nil {
+		if h == nil {
+			continue
+		}
+		if h.net != nil {
 			h.net.Close()
+		}
+		if h.ns.IsOpen() {
 			errs = append(errs, h.ns.Close())
 		}
 	}
