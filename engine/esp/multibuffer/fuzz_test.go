@@ -1,6 +1,9 @@
 package multibuffer
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 // fuzzLevels runs f for each level, and for each kernel of it alone.
 func fuzzLevels(f func()) {
@@ -33,9 +36,9 @@ func FuzzCBC(f *testing.F) {
 	f.Add(r.bytes(24), r.bytes(16), []byte{0, 3, 90, 4, 4, 7, 1, 1, 2, 0, 5}, r.bytes(2000))
 	f.Add(r.bytes(32), r.bytes(16), []byte{9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9}, r.bytes(3000))
 	f.Fuzz(func(t *testing.T, key, iv, lens, data []byte) {
-		keyLen := 16 + 8*(len(key)%3)
-		key = append(key, make([]byte, 32)...)[:keyLen]
-		iv = append(iv, make([]byte, 16)...)[:16]
+		// What a fuzz target is given may share memory and is not to be written to.
+		key = append(bytes.Clone(key), make([]byte, 32)...)[:16+8*(len(key)%3)]
+		iv, data = append(bytes.Clone(iv), make([]byte, 16)...)[:16], bytes.Clone(data)
 		var jobs []CBCJob
 		for _, p := range cut(data, lens, 16) {
 			jobs = append(jobs, CBCJob{IV: iv, Data: p})
