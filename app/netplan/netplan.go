@@ -1,5 +1,5 @@
 // Package netplan turns what a connection agreed on and what the profile wants
-// into the routes of the system. It changes nothing itself.
+// into the routes and the name servers of the system. It changes nothing itself.
 package netplan
 
 import (
@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/platform/dns"
 	"github.com/culvert-vpn/culvert/platform/route"
 )
 
@@ -53,6 +54,23 @@ func Routes(p *profile.Profile, c Connection) route.Config {
 		cfg.Blocked = []netip.Prefix{allIPv6}
 	}
 	return cfg
+}
+
+// DNS is what the system's resolver should be, offered being the gateway's name
+// servers; ok is false when it stays as it is.
+func DNS(p *profile.Profile, name string, offered []netip.Addr) (cfg dns.Config, ok bool) {
+	cfg = dns.Config{Interface: name, Search: p.DNS.Search, Domains: p.DNS.Domains}
+	switch p.DNS.Mode {
+	case "auto":
+		cfg.Servers = offered
+	case "manual":
+		for _, s := range p.DNS.Servers {
+			if a, err := netip.ParseAddr(s); err == nil { // Parse has refused others
+				cfg.Servers = append(cfg.Servers, a)
+			}
+		}
+	}
+	return cfg, len(cfg.Servers) > 0
 }
 
 func host(a netip.Addr) netip.Prefix {

@@ -3,7 +3,10 @@
 // It has no words for people.
 package failure
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Stage is a step of connecting that a person sees.
 type Stage uint8
@@ -35,6 +38,21 @@ func (s Stage) String() string {
 
 // MarshalText is the stage's name in events.
 func (s Stage) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (s *Stage) UnmarshalText(text []byte) error {
+	if string(text) == Stage(0).String() {
+		*s = 0
+		return nil
+	}
+	for i := Resolve; int(i) < len(stageNames); i++ {
+		if i.String() == string(text) {
+			*s = i
+			return nil
+		}
+	}
+	return fmt.Errorf("failure: %q is no stage", text)
+}
 
 // Code is one way to fail. Its text is stable: scripts compare it.
 type Code string

@@ -42,12 +42,12 @@ func TestRuleset(t *testing.T) {
 	m := newSystemManager(t)
 	for _, s := range states {
 		set(t, m, s.cfg)
-		golden(t, s.name+".nft", run(t, "nft list ruleset"))
+		golden(t, s.name+".nft", run(t, "nft --numeric list ruleset"))
 	}
 	if err := m.Clear(); err != nil {
 		t.Fatal(err)
 	}
-	if got := run(t, "nft list ruleset"); got != "" {
+	if got := run(t, "nft --numeric list ruleset"); got != "" {
 		t.Errorf("after Clear: %s", got)
 	}
 }

@@ -1,0 +1,182 @@
+package helper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/dial"
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/app/supervisor"
+	"github.com/culvert-vpn/culvert/engine"
+	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/secret"
+	"github.com/culvert-vpn/culvert/engine/stack"
+)
+
+// attempt is one try of the engine, from its start to its end.
+type attempt struct {
+	number uint64
+	cancel context.CancelCauseFunc
+
+	mu      sync.Mutex // guards what follows
+	session dial.Session
+	stopped bool
+	orderly bool
+}
+
+// stop ends the attempt wherever it is. Down comes later.
+func (a *attempt) stop(orderly bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopped && !orderly == !a.orderly {
+		return
+	}
+	a.stopped, a.orderly = true, orderly
+	if orderly {
+		a.cancel(nil)
+	} else {
+		a.cancel(engine.ErrAbort)
+	}
+	if a.session != nil {
+		go end(a.session, orderly)
+	}
+}
+
+func end(s dial.Session, orderly bool) {
+	if e, ok := s.(interface{ Abort() }); ok && !orderly {
+		e.Abort()
+		return
+	}
+	s.Close()
+}
+
+// has is told of the session once there is one.
+func (a *attempt) has(s dial.Session) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.session = s
+	if a.stopped {
+		go end(s, a.orderly)
+	}
+}
+
+// start starts an attempt. It ends by itself, with Down.
+func (l *loop) start(e supervisor.StartEngine) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	a := &attempt{number: e.Attempt, cancel: cancel}
+	l.engine = a
+	l.engineWorks(true)
+	secrets := copyOf(l.secrets)
+	h, direct := l.Helper, l.killed
+	go func() {
+		err := h.connect(ctx, a, e, secrets, direct)
+		cancel(nil)
+		secrets.Zero()
+		h.engineWorks(false)
+		h.inputs.put(request{in: supervisor.Down{Attempt: e.Attempt, Failure: failureOf(err)}})
+	}()
+}
+
+// connect connects and stays until the end.
+func (h *Helper) connect(ctx context.Context, a *attempt, e supervisor.StartEngine, secrets *profile.Secrets, direct bool) error {
+	r := &reporter{h: h, attempt: e.Attempt, started: map[failure.Stage]bool{}}
+	d := dial.Dialer{
+		Profile: e.Profile, Secrets: secrets, First: e.Hints.Server,
+		Change: func(cfg *engine.Config) {
+			if e.Hints.Address.IsValid() && !cfg.Stack.PPP.Local.IsValid() {
+				cfg.Stack.PPP.Local = e.Hints.Address
+			}
+			if e.Hints.MRU != 0 {
+				cfg.Stack.MRU = e.Hints.MRU
+			}
+		},
+		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return h.system.Lookup(ctx, host, direct)
+		},
+		Connect: h.system.Connect,
+		Trying: func(server netip.Addr) {
+			// The firewall has to let it out first.
+			done := make(chan error, 1)
+			h.inputs.put(request{in: supervisor.Server{Attempt: e.Attempt, Address: server}, answer: done})
+			select {
+			case <-done:
+			case <-ctx.Done():
+			}
+		},
+		Device: r.device,
+		Events: r.event,
+	}
+	s, err := d.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	a.has(s)
+	counters := s.Counters()
+	h.hub.count(counters)
+	defer h.hub.count(nil)
+	return s.Wait()
+}
+
+// failureOf is what the supervisor is told; nil for what was stopped.
+func failureOf(err error) *failure.Failure {
+	var f *failure.Failure
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+		return nil
+	case errors.As(err, &f):
+		return f
+	}
+	return &failure.Failure{Stage: failure.Routes, Code: failure.OSTUN, Evidence: []string{err.Error()}, Err: err}
+}
+
+// reporter turns what the engine says into inputs. Its methods are called by the
+// engine's goroutines and do not block, but for device.
+type reporter struct {
+	h       *Helper
+	attempt uint64
+	started map[failure.Stage]bool
+}
+
+func (r *reporter) event(_ time.Time, e stack.Event) {
+	switch e := e.(type) {
+	case stack.StageStarted:
+		r.put(supervisor.Stage{Attempt: r.attempt, Stage: e.Stage})
+	case stack.StageDone:
+		in := supervisor.Stage{Attempt: r.attempt, Stage: e.Stage, Done: true}
+		for _, d := range e.Detail {
+			if d.Value != "" {
+				if in.Detail == nil {
+					in.Detail = map[string]string{}
+				}
+				in.Detail[d.Key] = d.Value
+			}
+		}
+		r.put(in)
+	case stack.Waiting:
+		r.put(supervisor.Waiting{Attempt: r.attempt, Left: e.Left})
+	}
+}
+
+func (r *reporter) put(in supervisor.Input) { r.h.inputs.put(request{in: in}) }
+
+// device makes the tunnel's interface. Its address and the routes come with
+// ApplyNetwork.
+func (r *reporter) device(_ context.Context, server netip.Addr, n stack.Network) (dataplane.Device, error) {
+	t, name, err := r.h.system.Tunnel(n.MTU)
+	if err != nil {
+		return nil, err
+	}
+	r.put(supervisor.Up{Attempt: r.attempt, Network: api.Network{
+		Address: n.Local, Peer: n.Peer, DNS: n.DNS, MTU: n.MTU, Suite: n.Suite, Interface: name, Server: server.String()}})
+	return t, nil
+}
+
+func copyOf(s *profile.Secrets) *profile.Secrets {
+	return &profile.Secrets{PSK: secret.Secret(bytes.Clone(s.PSK)), Password: secret.Secret(bytes.Clone(s.Password)), TunnelSecret: secret.Secret(bytes.Clone(s.TunnelSecret))}
+}

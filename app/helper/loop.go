@@ -1,0 +1,187 @@
+package helper
+
+import (
+	"context"
+	"time"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/app/supervisor"
+)
+
+// loop is the one goroutine that calls the supervisor and does what it says.
+type loop struct {
+	*Helper
+	machine  *supervisor.Machine
+	out      supervisor.Output
+	next     []supervisor.Input // results of effects, before anything else
+	secrets  *profile.Secrets   // that are held
+	engine   *attempt           // at work; nil: none
+	killed   bool               // the kill switch is closed
+	finished bool
+}
+
+func newLoop(h *Helper) *loop {
+	return &loop{Helper: h, machine: supervisor.New(supervisor.Config{Rand: h.cfg.Rand}), secrets: &profile.Secrets{}}
+}
+
+// run takes inputs until the machine has ended.
+func (l *loop) run(ctx context.Context) {
+	defer l.secrets.Zero()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	done := ctx.Done()
+	var giveUp <-chan time.Time
+	for !l.finished {
+		if d := l.machine.Deadline(); d.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(max(0, time.Until(d)))
+		}
+		select {
+		case <-l.inputs.ready:
+			for _, r := range l.inputs.take() {
+				l.take(r)
+			}
+		case <-timer.C:
+			l.out.Reset()
+			l.machine.Advance(time.Now(), &l.out)
+			l.execute()
+		case <-done:
+			done = nil
+			giveUp = time.After(shutdownTime)
+			l.step(supervisor.Shutdown{})
+		case <-giveUp:
+			l.cfg.Log.Error("the engine did not end in time")
+			return
+		}
+	}
+}
+
+// take is step for what somebody sent.
+func (l *loop) take(r request) {
+	now := time.Now()
+	if _, ok := r.in.(supervisor.Route); ok {
+		l.follow()
+	}
+	l.out.Reset()
+	err := l.machine.Handle(now, r.in, &l.out)
+	if err == nil && r.secrets != nil {
+		if _, fresh := r.in.(supervisor.Connect); fresh {
+			l.secrets.Zero()
+			l.secrets = &profile.Secrets{}
+		}
+		merge(l.secrets, r.secrets)
+	} else if r.secrets != nil {
+		r.secrets.Zero()
+	}
+	if err == nil {
+		l.execute()
+	}
+	if r.answer != nil {
+		r.answer <- err
+	}
+}
+
+// merge moves what from has into to.
+func merge(to, from *profile.Secrets) {
+	if from.PSK != nil {
+		to.PSK.Zero()
+		to.PSK = from.PSK
+	}
+	if from.Password != nil {
+		to.Password.Zero()
+		to.Password = from.Password
+	}
+	if from.TunnelSecret != nil {
+		to.TunnelSecret.Zero()
+		to.TunnelSecret = from.TunnelSecret
+	}
+}
+
+// step gives the machine one input of our own.
+func (l *loop) step(in supervisor.Input) { l.take(request{in: in}) }
+
+// execute does what the machine said, and gives it the results.
+func (l *loop) execute() {
+	for {
+		effects := append([]supervisor.Effect(nil), l.out.Effects...)
+		for _, e := range effects {
+			l.do(e)
+		}
+		if len(l.next) == 0 {
+			break
+		}
+		in := l.next[0]
+		l.next = l.next[1:]
+		l.out.Reset()
+		if err := l.machine.Handle(time.Now(), in, &l.out); err != nil {
+			l.cfg.Log.Error("a result was refused", "error", err)
+		}
+	}
+	l.hub.set(l.machine.Status(time.Now()))
+}
+
+// do does one thing.
+func (l *loop) do(e supervisor.Effect) {
+	switch e := e.(type) {
+	case supervisor.StartEngine:
+		l.start(e)
+	case supervisor.StopEngine:
+		if l.engine != nil && l.engine.number == e.Attempt {
+			l.engine.stop(e.Orderly)
+		}
+	case supervisor.ApplyNetwork:
+		l.apply(e)
+	case supervisor.ClearNetwork:
+		l.clear()
+	case supervisor.SetFirewall:
+		l.firewall(e)
+	case supervisor.ForgetSecrets:
+		l.forget(e.Only)
+	case supervisor.Persist:
+		if err := l.wish.write(e.Wish); err != nil {
+			l.cfg.Log.Error("what is wanted could not be written down", "error", err)
+		}
+	case supervisor.Tell:
+		l.tell(e.Event)
+	case supervisor.Finished:
+		l.finished = true
+	}
+}
+
+// tell logs an event and hands it to whoever watches.
+func (l *loop) tell(e api.Event) {
+	switch e := e.(type) {
+	case api.Status:
+		l.cfg.Log.Info("state", "state", string(e.State), "attempt", e.Attempt)
+		l.hub.set(e)
+	case api.FailureEvent:
+		l.cfg.Log.Warn("failure", "stage", e.Stage.String(), "code", string(e.Code), "evidence", e.Evidence)
+	case api.StageEvent:
+		l.cfg.Log.Info("stage", "stage", e.Stage.String(), "state", string(e.State), "detail", e.Detail)
+	}
+	l.hub.publish(time.Now(), e)
+}
+
+// forget overwrites secrets.
+func (l *loop) forget(only []api.SecretName) {
+	if only == nil {
+		l.secrets.Zero()
+		l.secrets = &profile.Secrets{}
+		return
+	}
+	for _, name := range only {
+		switch name {
+		case api.PSK:
+			l.secrets.PSK.Zero()
+			l.secrets.PSK = nil
+		case api.Password:
+			l.secrets.Password.Zero()
+			l.secrets.Password = nil
+		case api.TunnelSecret:
+			l.secrets.TunnelSecret.Zero()
+			l.secrets.TunnelSecret = nil
+		}
+	}
+}
