@@ -14,11 +14,11 @@ var (
 // times as quick with the SHA extensions as without.
 var (
 	encrypt8  = &encryptKernel{shape{8, 16}, encryptAESNI, nil}
-	encrypt16 = &encryptKernel{shape{16, 26}, encryptVAES, encrypt8}
+	encrypt16 = &encryptKernel{shape{16, 20}, encryptVAES, encrypt8}
 
-	sha1x4    = &hashKernel{shape{4, 25}, sha1NI, nil, sha1NIWords, nil}
+	sha1x4    = &hashKernel{shape{4, 23}, sha1NI, nil, sha1NIWords, nil}
 	sha256x4  = &hashKernel{shape{4, 26}, sha256NI, nil, sha256NIWords, nil}
-	sha1x16NI = &hashKernel{shape{16, 64}, sha1AVX512, sha1OuterAVX512, nil, sha1x4}
+	sha1x16NI = &hashKernel{shape{16, 48}, sha1AVX512, sha1OuterAVX512, nil, sha1x4}
 
 	sha1x8    = &hashKernel{shape{8, 32}, sha1AVX2, nil, nil, nil}
 	sha256x8  = &hashKernel{shape{8, 35}, sha256AVX2, nil, nil, nil}
