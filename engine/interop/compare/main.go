@@ -150,7 +150,10 @@ func measureAll(ctx context.Context, o options) (*result, error) {
 	}
 	defer os.RemoveAll(dir)
 	h := &harness{options: o, dir: dir, built: map[string]string{}}
-	res := &result{Machine: thisMachine(ctx), Rounds: o.rounds, Seconds: o.seconds, NIC: o.nic, Smoke: o.smoke}
+	res := &result{Machine: thisMachine(ctx), Rounds: o.rounds, Seconds: float64(o.seconds), NIC: o.nic, Smoke: o.smoke}
+	if o.smoke {
+		res.Seconds = smokeTime
+	}
 	broken := map[string]bool{}
 	for round := range o.rounds {
 		for i := range o.variants {

@@ -16,7 +16,7 @@ func (r *result) print(w io.Writer) {
 	if r.NIC {
 		cable = "veth like a network card"
 	}
-	fmt.Fprintf(w, "%s, MTU 1500, inside %d; medians of %d rounds; transfers of %d s; load at the start %.1f\n", cable, innerMTU, r.Rounds, r.Seconds, m.Load)
+	fmt.Fprintf(w, "%s, MTU 1500, inside %d; medians of %d rounds; transfers of %g s; load at the start %.1f\n", cable, innerMTU, r.Rounds, r.Seconds, m.Load)
 	if r.Smoke {
 		fmt.Fprintln(w, "A smoke test: these figures mean nothing.")
 	}

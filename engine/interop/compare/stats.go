@@ -116,7 +116,7 @@ type failed struct {
 type result struct {
 	Machine  machine  `json:"machine"`
 	Rounds   int      `json:"rounds"`
-	Seconds  int      `json:"seconds"` // of a transfer
+	Seconds  float64  `json:"seconds"` // of a transfer
 	NIC      bool     `json:"nic"`
 	Smoke    bool     `json:"smoke"`
 	Runs     []run    `json:"runs"`
