@@ -105,6 +105,7 @@ func (h *HMAC) behind(init []uint32, key []byte, pad byte) (state [8]uint32) {
 	}
 	h.kernel.run(&h.state, &h.ptrs, 1)
 	clear(h.ptrs[:])
+	clear(block[:])
 	var sum [sha256.Size]byte
 	h.store(0, &sum)
 	for w := range h.words {

@@ -55,7 +55,9 @@ func roundsVAES(s *source, op, label string, blocks []string) {
 //
 // A block is stored after its step and was loaded before it, in all groups, so
 // that lanes may be the same packet. CX is what is left of the blocks, DX the
-// offset of step 0, SI the pointers, DI the chain.
+// offset of step 0, SI the pointers, DI the chain. Z16 has the ciphertext before
+// the block at position 0, of the group that is there; the key that was in it is
+// at BX, on the stack.
 func encryptVAES(s *source) {
 	s.text("encryptVAES(keys *[240]byte, rounds int, ptrs *[16]*byte, chain *[16][16]byte, blocks int)", "encryptVAES", 128, 40)
 	s.op("MOVQ keys+0(FP), BX")
@@ -85,6 +87,8 @@ func encryptVAES(s *source) {
 	s.op("JMP four")
 	s.line("end:")
 	storeLast(s)
+	s.op("VPXORQ Z16, Z16, Z16") // leave no key behind on the stack
+	s.op("VMOVDQU64 Z16, (BX)")
 	s.op("VZEROUPPER")
 	s.line("done:")
 	s.op("RET")
