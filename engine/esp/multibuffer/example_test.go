@@ -1,0 +1,47 @@
+package multibuffer_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"fmt"
+
+	"github.com/culvert-vpn/culvert/engine/esp/multibuffer"
+)
+
+// A batch is sealed with jobs that are kept from batch to batch, and opened the
+// same way round: authenticated first, decrypted then.
+func Example() {
+	cbc, err := multibuffer.NewCBC([]byte("sixteen octets!!"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mac := multibuffer.NewHMACSHA1([]byte("twenty octets of key"))
+
+	const header, iv, icv = 8, 16, 12
+	ciphers, macs := make([]multibuffer.CBCJob, 3), make([]multibuffer.MACJob, 3)
+	packets := make([][]byte, 3)
+	for i := range packets {
+		p := make([]byte, header+iv+16*(i+1)+icv)
+		copy(p[header+iv:], "payload")
+		packets[i] = p
+		ciphers[i] = multibuffer.CBCJob{IV: p[header : header+iv], Data: p[header+iv : len(p)-icv]}
+		macs[i].Data = p[:len(p)-icv]
+	}
+	cbc.Encrypt(ciphers)
+	mac.Sum(macs)
+	for i, p := range packets {
+		copy(p[len(p)-icv:], macs[i].Sum[:])
+	}
+
+	mac.Sum(macs)
+	cbc.Decrypt(ciphers)
+	for i, p := range packets {
+		good := hmac.Equal(macs[i].Sum[:icv], p[len(p)-icv:])
+		fmt.Println(len(p), good, string(bytes.TrimRight(ciphers[i].Data, "\x00")))
+	}
+	// Output:
+	// 52 true payload
+	// 68 true payload
+	// 84 true payload
+}
