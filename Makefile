@@ -28,7 +28,7 @@ run:
 	$(GO) run ./app/cmd/culvert demo
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o build/ ./app/cmd/culvert
+	CGO_ENABLED=0 $(GO) build -trimpath -o build/ ./app/cmd/culvert ./app/cmd/culvertd
 
 # Whoever cannot run the last part learns it first, not after ten minutes.
 test:

@@ -8,9 +8,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 	"strings"
+
+	"github.com/culvert-vpn/culvert/app/version"
 )
 
 // The exit statuses. Scripts rely on them.
@@ -56,7 +56,7 @@ var versionCommand = &command{
 		if !c.parse(c.flags()) {
 			return exitUsage
 		}
-		fmt.Fprintln(c.Out, version())
+		fmt.Fprintln(c.Out, version.Text())
 		return exitDone
 	},
 }
@@ -163,19 +163,4 @@ func (c *call) usage(problem string) bool {
 	}
 	c.command.printUsage(c.Err)
 	return false
-}
-
-// Version is set when a release is built.
-var Version = ""
-
-func version() string {
-	v := Version
-	info, ok := debug.ReadBuildInfo()
-	if v == "" && ok {
-		v = info.Main.Version
-	}
-	if v == "" {
-		v = "(devel)"
-	}
-	return fmt.Sprintf("culvert %s %s %s/%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -24,6 +23,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/dial"
+	"github.com/culvert-vpn/culvert/app/logging"
 	"github.com/culvert-vpn/culvert/app/supervisor"
 	"github.com/culvert-vpn/culvert/engine"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
@@ -77,8 +77,8 @@ type Config struct {
 	Listener  net.Listener // of platform/ipc, in service; closed at the end
 	Authorize Authorize
 	System    func(j *Journal) (System, error)
-	StateDir  string // where the journal and the wish are, kept over a restart
-	Log       *slog.Logger
+	StateDir  string       // where the journal and the wish are, kept over a restart
+	Log       *logging.Log // nil: nothing is logged
 	Version   string
 	Rand      io.Reader // see supervisor.Config
 	// Ready, if any, is called once requests are taken.
@@ -102,7 +102,7 @@ type Helper struct {
 // New reads what an earlier helper left. Run makes it right.
 func New(cfg Config) (*Helper, error) {
 	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
+		cfg.Log = logging.New(logging.Config{Entries: 1, Octets: 1})
 	}
 	j, err := OpenJournal(filepath.Join(cfg.StateDir, "journal.json"))
 	if err != nil {

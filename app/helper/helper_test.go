@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/dial"
+	"github.com/culvert-vpn/culvert/app/logging"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/app/supervisor"
 	"github.com/culvert-vpn/culvert/engine"
@@ -142,7 +142,7 @@ func newBench(t *testing.T, dir string) *bench {
 	}
 	h, err := New(Config{Listener: l, Authorize: func(context.Context, ipc.Peer) error { return nil },
 		System: func(*Journal) (System, error) { return b.sys, nil }, StateDir: dir, Version: "1.2.3",
-		Log: slog.New(slog.NewTextHandler(b.log, nil))})
+		Log: logging.New(logging.Config{Output: b.log})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,6 +240,9 @@ func TestConnect(t *testing.T) {
 	}
 	if status, body := b.call("POST", "/v1/connect", connectBody(t, strings.Replace(profileText, "Office", "Home", 1))); status != 409 || !strings.Contains(body, "Office") {
 		t.Errorf("a second connect: %d %s, want 409 and the name in the way", status, body)
+	}
+	if status, body := b.call("GET", "/v1/log", ""); status != 200 || !strings.Contains(body, `"type":"log","level":"info"`) || strings.Contains(body, "horse") {
+		t.Errorf("log: %d %s", status, body)
 	}
 	if status, body := b.call("POST", "/v1/disconnect", ""); status != 200 {
 		t.Fatalf("disconnect: %d %s", status, body)

@@ -16,6 +16,7 @@ type loop struct {
 	out      supervisor.Output
 	next     []supervisor.Input // results of effects, before anything else
 	secrets  *profile.Secrets   // that are held
+	unmask   []func()           // what has the log mask them
 	engine   *attempt           // at work; nil: none
 	killed   bool               // the kill switch is closed
 	finished bool
@@ -71,6 +72,7 @@ func (l *loop) take(r request) {
 			l.secrets.Zero()
 			l.secrets = &profile.Secrets{}
 		}
+		l.unmask = append(l.unmask, l.cfg.Log.Secrets.Add(r.secrets.PSK, r.secrets.Password, r.secrets.TunnelSecret))
 		merge(l.secrets, r.secrets)
 	} else if r.secrets != nil {
 		r.secrets.Zero()
@@ -169,6 +171,10 @@ func (l *loop) forget(only []api.SecretName) {
 	if only == nil {
 		l.secrets.Zero()
 		l.secrets = &profile.Secrets{}
+		for _, remove := range l.unmask {
+			remove()
+		}
+		l.unmask = nil
 		return
 	}
 	for _, name := range only {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -44,6 +45,11 @@ func (h *Helper) newServer() *http.Server {
 	handle("POST /v1/connect", h.connectRequest)
 	handle("POST /v1/disconnect", func(w http.ResponseWriter, r *http.Request) { h.ask(w, r, request{in: supervisor.Disconnect{}}) })
 	handle("POST /v1/answer", h.answerRequest)
+	mux.HandleFunc("GET /v1/log", func(w http.ResponseWriter, r *http.Request) {
+		if h.allowed(w, r) {
+			h.log(w, r)
+		}
+	})
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) {
 		if h.allowed(w, r) {
 			h.events(w, r)
@@ -183,6 +189,27 @@ func (h *Helper) events(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// log is GET /v1/log: a line each, and with follow=1 what comes, too.
+func (h *Helper) log(w http.ResponseWriter, r *http.Request) {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{})
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	ring := h.cfg.Log.Ring
+	last := ring.Last()
+	reader := ring.Follow(0)
+	for seq := uint64(0); seq < last || r.URL.Query().Get("follow") == "1"; {
+		e, _, err := reader.Next(r.Context())
+		if err != nil {
+			return
+		}
+		seq = e.Seq
+		_ = c.SetWriteDeadline(time.Now().Add(writeTime))
+		if _, err := w.Write(line(e.Time, api.LogEvent{Level: strings.ToLower(e.Level.String()), Message: e.String()})); err != nil || c.Flush() != nil {
 			return
 		}
 	}
