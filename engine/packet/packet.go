@@ -15,8 +15,10 @@ const (
 	Headroom = 64
 	// Tailroom is for ESP: padding up to 255, 2 of trailer, an ICV up to 32.
 	Tailroom = 300
-	// Size is the room of a buffer for one packet of the data path.
-	Size = 2048
+	// Size is the room of a buffer for one packet of the data path. It is no power
+	// of two: with buffers 2,048 octets apart those of a batch share cache sets,
+	// and hashing them all at once is a tenth slower.
+	Size = 2304
 	// ControlSize is the room of a buffer for any datagram: IKE messages with
 	// certificates come in datagrams above 2 KB.
 	ControlSize = 65535 + Headroom
