@@ -304,6 +304,12 @@ func FuzzSplit(f *testing.F) {
 	f.Add(append(b, spec{payload: 55}.build()...))
 	vnet{needsChecksum, gsoUDP, 48, 10, 40, 6}.put(b)
 	f.Add(append(b[:vnetLen:vnetLen], spec{v6: true, udp: true, payload: 55}.build()...))
+	// A TCP header of less than 20 octets, and a last segment too short for what
+	// is missing.
+	short := spec{payload: 55}.build()[:51]
+	short[ip4Len+12] = 0x30
+	vnet{needsChecksum, gsoTCP4, 40, 18, 20, 16}.put(b)
+	f.Add(append(b[:vnetLen:vnetLen], short...))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		bufs, sizes := make([][]byte, 8), make([]int, 8)
 		for i := range bufs {

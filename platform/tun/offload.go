@@ -90,10 +90,12 @@ func splitBurst(v vnet, p []byte, bufs [][]byte, sizes []int, offset int) int {
 		return 0
 	}
 	if tcp {
-		length = int(p[ip+12]>>4) * 4
+		if length = int(p[ip+12]>>4) * 4; length < tcpLen {
+			return 0
+		}
 	}
 	headers := ip + length
-	if headers < ip+udpLen || headers >= len(p) {
+	if headers >= len(p) {
 		return 0
 	}
 	var seq uint32
