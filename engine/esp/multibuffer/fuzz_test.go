@@ -69,3 +69,37 @@ func FuzzHMAC(f *testing.F) {
 		})
 	})
 }
+
+func FuzzGCM(f *testing.F) {
+	r := newRandom(7)
+	f.Add(r.bytes(16), r.bytes(12), r.bytes(8), []byte{0}, []byte{}, uint16(0))
+	f.Add(r.bytes(24), r.bytes(12), r.bytes(12), []byte{15, 16, 17, 255, 0, 64, 65}, r.bytes(2000), uint16(130))
+	f.Add(r.bytes(32), r.bytes(12), r.bytes(33), []byte{200, 255}, r.bytes(9000), uint16(65535))
+	f.Fuzz(func(t *testing.T, key, nonce, aad, lens, data []byte, bit uint16) {
+		key = append(bytes.Clone(key), make([]byte, 32)...)[:16+8*(len(key)%3)]
+		nonce = append(bytes.Clone(nonce), make([]byte, 12)...)[:12]
+		unit := 1 + len(aad)%8 // so that pieces may be long
+		var jobs []GCMJob
+		for _, p := range cut(data, lens, unit) {
+			jobs = append(jobs, GCMJob{Nonce: [12]byte(nonce), AAD: bytes.Clone(aad), Data: append(bytes.Clone(p), make([]byte, GCMOverhead)...)})
+		}
+		before := current.Load()
+		defer current.Store(before)
+		for _, l := range levels {
+			current.Store(l)
+			g, err := NewGCM(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain := make([][]byte, len(jobs))
+			for i, j := range jobs {
+				plain[i] = bytes.Clone(j.Data)
+			}
+			checkGCM(t, g, key, jobs, func(bits int) int { return int(bit) % bits })
+			for i, j := range jobs { // as they were, for the next level
+				copy(j.Data, plain[i])
+				copy(j.AAD, aad)
+			}
+		}
+	})
+}

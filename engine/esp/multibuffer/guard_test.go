@@ -99,3 +99,68 @@ func TestGuardPages(t *testing.T) {
 		}
 	})
 }
+
+// TestGCMGuardPages has additional data and data, with the tag, at the very
+// beginning or end of what may be touched.
+func TestGCMGuardPages(t *testing.T) {
+	aadMemory, memory := newGuarded(t), newGuarded(t)
+	eachGCM(t, func(t *testing.T) {
+		r := newRandom(17)
+		key := r.bytes(16)
+		g, err := NewGCM(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 800 {
+			for _, atEnd := range []bool{false, true} {
+				j := r.job(n, n%33)
+				j.AAD, j.Data = aadMemory.place(j.AAD, atEnd), memory.place(j.Data, atEnd)
+				checkGCM(t, g, key, []GCMJob{j}, r.IntN)
+				if !memory.untouched(len(j.Data), atEnd) || !aadMemory.untouched(len(j.AAD), atEnd) {
+					t.Fatalf("%d octets, AAD %d, at the end %v: the surroundings have changed", n, len(j.AAD), atEnd)
+				}
+			}
+		}
+	})
+}
+
+// TestGCMGuardKernels has the data right before a page that nobody may touch,
+// without a tag behind: what the kernels reach that far for is theirs alone.
+func TestGCMGuardKernels(t *testing.T) {
+	aadMemory, memory := newGuarded(t), newGuarded(t)
+	eachGCM(t, func(t *testing.T) {
+		r := newRandom(18)
+		key := r.bytes(32)
+		ref := gcmReference(t, key)
+		g, err := NewGCM(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 800 {
+			j := r.job(n, n%33)
+			plain := bytes.Clone(j.Data[:n])
+			want := ref.Seal(nil, j.Nonce[:], plain, j.AAD)
+			for _, atEnd := range []bool{false, true} {
+				aad, data := aadMemory.place(j.AAD, atEnd), memory.place(plain, atEnd)
+				if g.kernel == nil {
+					g.Seal([]GCMJob{j})
+					if !bytes.Equal(j.Data, want) {
+						t.Fatalf("%d octets: got %x, want %x", n, j.Data, want)
+					}
+					copy(j.Data, plain)
+					continue
+				}
+				g.first(&j)
+				g.kernel.seal(g.key, &g.block, aad, data)
+				if !bytes.Equal(data, want[:n]) || !bytes.Equal(g.block[:], want[n:]) || !memory.untouched(n, atEnd) {
+					t.Fatalf("%d octets: got %x and tag %x, want %x", n, data, g.block, want)
+				}
+				g.first(&j)
+				g.kernel.open(g.key, &g.block, aad, data)
+				if !bytes.Equal(data, plain) || !bytes.Equal(g.block[:], want[n:]) || !memory.untouched(n, atEnd) {
+					t.Fatalf("%d octets undone: got %x and tag %x, want %x and %x", n, data, g.block, plain, want[n:])
+				}
+			}
+		}
+	})
+}

@@ -40,4 +40,10 @@ func sha1NI(state *[128]uint32, ptrs *[16]*byte, blocks int)
 //go:noescape
 func sha256NI(state *[128]uint32, ptrs *[16]*byte, blocks int)
 
+//go:noescape
+func sealGCMVAES(key *gcmKey, block *[16]byte, aad, data []byte)
+
+//go:noescape
+func openGCMVAES(key *gcmKey, block *[16]byte, aad, data []byte)
+
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)

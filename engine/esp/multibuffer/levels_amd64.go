@@ -36,16 +36,20 @@ func machineLevels() (found []*level) {
 	}
 	wide, shani := x.HasAVX512F && x.HasAVX512BW, hasSHANI()
 	if wide && x.HasAVX512VAES && shani {
-		found = append(found, &level{"vaes", encrypt16, decryptVAES, sha1x16NI, sha256x4})
+		best := &level{"vaes", encrypt16, decryptVAES, sha1x16NI, sha256x4, nil}
+		if x.HasAVX512VL && x.HasAVX512VPCLMULQDQ && x.HasBMI2 {
+			best.gcm = &gcmKernel{sealGCMVAES, openGCMVAES}
+		}
+		found = append(found, best)
 	}
 	if wide {
-		found = append(found, &level{"avx512", encrypt8, decryptAESNI, sha1x16, sha256x16})
+		found = append(found, &level{"avx512", encrypt8, decryptAESNI, sha1x16, sha256x16, nil})
 	}
 	if shani {
-		found = append(found, &level{"shani", encrypt8, decryptAESNI, sha1x4, sha256x4})
+		found = append(found, &level{"shani", encrypt8, decryptAESNI, sha1x4, sha256x4, nil})
 	}
 	if x.HasAVX2 {
-		found = append(found, &level{"avx2", encrypt8, decryptAESNI, sha1x8, sha256x8})
+		found = append(found, &level{"avx2", encrypt8, decryptAESNI, sha1x8, sha256x8, nil})
 	}
 	return append(found, &level{name: "aesni", encrypt: encrypt8, decrypt: decryptAESNI})
 }

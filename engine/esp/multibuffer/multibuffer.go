@@ -1,18 +1,22 @@
-// Package multibuffer is AES-CBC and HMAC over many packets at once. In CBC each
+// Package multibuffer is AES-CBC, HMAC and AES-GCM over many packets. In CBC each
 // block has to wait for the one before, and in a hash each step, so that most of
 // a CPU idles with a single packet; the packets of a batch know nothing of each
 // other and fill it. Decryption has no such chain: it takes several blocks of a
-// packet at a time.
+// packet at a time. So does GCM, in both directions: there the wide registers
+// alone make the difference, and packets are taken one after the other.
 //
 // What the CPU has decides, once at the start, which code runs; the levels:
 //
-//	vaes     AES 16 lanes of AVX-512, SHA-1 too; SHA-256 4 lanes of SHA extensions
+//	vaes     AES 16 lanes of AVX-512, SHA-1 too; SHA-256 4 lanes of SHA extensions;
+//	         GCM 16 blocks of AVX-512, where the CPU has VPCLMULQDQ
 //	avx512   AES-NI, 8 lanes; hashes 16 lanes of AVX-512
 //	shani    AES-NI, 8 lanes; hashes 4 lanes of SHA extensions
 //	avx2     AES-NI, 8 lanes; hashes 8 lanes of AVX2
 //	aesni    AES-NI, 8 lanes; the standard library's hashes
 //	arm64    AES extension, 8 lanes; hashes 2 lanes of SHA extensions
 //	generic  the standard library, a packet at a time
+//
+// Where nothing is said of GCM it is the standard library's.
 //
 // The build tag purego leaves generic only. No code of the other levels looks
 // anything up at an address that depends on a secret, or branches on one.
@@ -43,6 +47,7 @@ type level struct {
 	decrypt func(keys *[240]byte, rounds int, iv *[16]byte, data *byte, blocks int)
 	sha1    *hashKernel
 	sha256  *hashKernel
+	gcm     *gcmKernel
 }
 
 // shape is what the planning has to know of a kernel.
@@ -95,7 +100,7 @@ func Levels() []string {
 	return names
 }
 
-// Level names what NewCBC, NewHMACSHA1 and NewHMACSHA256 make at present: the
+// Level names what NewCBC, NewGCM, NewHMACSHA1 and NewHMACSHA256 make at present: the
 // first of Levels unless Use has been called.
 func Level() string { return current.Load().name }
 

@@ -36,7 +36,7 @@ func TestARM64(t *testing.T) {
 		t.Fatal("qemu-aarch64 is missing: it is in the package qemu-user, and runs the code for arm64 here")
 	}
 	out := otherBuild(t, []string{qemu, "-cpu", "max"}, nil, "GOARCH=arm64")
-	for _, want := range []string{"--- PASS: TestCBC/arm64 ", "--- PASS: TestHMAC/arm64/only0 ", "--- PASS: TestGuardPages/arm64 "} {
+	for _, want := range []string{"--- PASS: TestCBC/arm64 ", "--- PASS: TestHMAC/arm64/only0 ", "--- PASS: TestGuardPages/arm64 ", "--- PASS: TestGCM/arm64 "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in what the tests print:\n%s", want, out)
 		}

@@ -17,6 +17,7 @@ func Files() map[string][]byte {
 		"cpuid_amd64.s":      cpuid,
 		"aesni_amd64.s":      aesni,
 		"vaes_amd64.s":       vaes,
+		"gcm_vaes_amd64.s":   gcmVAES,
 		"sha_avx512_amd64.s": shaAVX512,
 		"sha_avx2_amd64.s":   shaAVX2,
 		"sha_ni_amd64.s":     shaNI,

@@ -1,0 +1,158 @@
+package multibuffer
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// From the specification (NIST SP 800-38D, RFC 4106).
+const (
+	gcmNonceLen = 12
+	gcmTagLen   = 16
+)
+
+// GCMOverhead is how many octets the tag takes behind what is encrypted.
+const GCMOverhead = gcmTagLen
+
+// GCM is AES in Galois/Counter Mode (NIST SP 800-38D) under one key, with nonces
+// of 12 octets and tags of 16, as in ESP (RFC 4106). The packets of a batch are
+// taken one after the other, each many blocks at a time. It allocates nothing
+// after NewGCM. It is not safe for concurrent use.
+type GCM struct {
+	kernel *gcmKernel // nil: the standard library
+	key    *gcmKey
+	block  [aes.BlockSize]byte
+	alone  cipher.AEAD // the standard library, where there is no kernel
+}
+
+// GCMJob is a packet to seal or open in place.
+type GCMJob struct {
+	// Nonce must never come twice under a key. In ESP it is the salt and the
+	// packet's IV (RFC 4106, 4).
+	Nonce [gcmNonceLen]byte
+	AAD   []byte // what is authenticated only: any length, not in Data
+	Data  []byte // what is encrypted: any length; and 16 octets more, the tag
+	Good  bool   // Open sets it
+}
+
+// gcmKernel seals or opens a packet. data is without the tag; block has the
+// first counter block before and the tag afterwards, that of the ciphertext that
+// was there in open too.
+type gcmKernel struct {
+	seal, open func(key *gcmKey, block *[aes.BlockSize]byte, aad, data []byte)
+}
+
+// gcmKey is a key as the kernels want it: they know where the fields are.
+type gcmKey struct {
+	keys   [240]byte
+	rounds uint64
+	_      [56]byte    // has H^16 begin at a multiple of 64 octets, if the key does
+	powers [32]element // H^17 to H^1, then zeros
+}
+
+// NewGCM takes a key of 16, 24 or 32 octets and keeps what it expands to.
+func NewGCM(key []byte) (*GCM, error) {
+	switch len(key) {
+	case 16, 24, 32:
+	default:
+		return nil, fmt.Errorf("multibuffer: AES key of %d octets, want 16, 24 or 32", len(key))
+	}
+	g := &GCM{kernel: current.Load().gcm}
+	if g.kernel == nil {
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return nil, fmt.Errorf("multibuffer: %w", err)
+		}
+		if g.alone, err = cipher.NewGCM(block); err != nil {
+			return nil, fmt.Errorf("multibuffer: %w", err)
+		}
+		return g, nil
+	}
+	g.key = new(gcmKey)
+	var decrypt [240]byte
+	g.key.rounds = uint64(expandKey(key, &g.key.keys, &decrypt))
+	clear(decrypt[:])
+	// As long as all powers are zero the tag is the first counter block,
+	// encrypted; H is the block of zeros, encrypted.
+	g.kernel.seal(g.key, &g.block, nil, nil)
+	h := elementOf(&g.block).double()
+	clear(g.block[:])
+	power := h
+	for i := 16; i >= 0; i-- {
+		g.key.powers[i] = power
+		power = power.times(h)
+	}
+	return g, nil
+}
+
+// check panics like cipher.AEAD: such a job is a mistake in the program. The
+// counter has 32 bits.
+func (j *GCMJob) check() {
+	if len(j.Data) < gcmTagLen {
+		panic("multibuffer: no room for the tag")
+	}
+	if uint64(len(j.Data)-gcmTagLen) > (math.MaxUint32-1)*aes.BlockSize {
+		panic("multibuffer: data too long for GCM")
+	}
+}
+
+// Seal encrypts all jobs in place, any number of them, and puts the tags behind.
+// What one job writes to must not overlap with any other. It panics when there
+// is no room for a tag.
+func (g *GCM) Seal(jobs []GCMJob) {
+	for i := range jobs {
+		jobs[i].check()
+	}
+	for i := range jobs {
+		j := &jobs[i]
+		body := j.Data[:len(j.Data)-gcmTagLen]
+		if g.kernel == nil {
+			g.alone.Seal(body[:0], j.Nonce[:], body, j.AAD)
+			continue
+		}
+		g.first(j)
+		g.kernel.seal(g.key, &g.block, j.AAD, body)
+		copy(j.Data[len(body):], g.block[:])
+	}
+}
+
+// Open undoes Seal and sets Good of each job: whether its tag is right. Where it
+// is not, zeros are in the place of the data when Open returns: nothing that is
+// not authentic gets out. The tags stay as they are. It panics like Seal.
+func (g *GCM) Open(jobs []GCMJob) {
+	for i := range jobs {
+		jobs[i].check()
+	}
+	for i := range jobs {
+		j := &jobs[i]
+		body := j.Data[:len(j.Data)-gcmTagLen]
+		if g.kernel == nil {
+			_, err := g.alone.Open(body[:0], j.Nonce[:], j.Data, j.AAD)
+			j.Good = err == nil
+		} else {
+			g.first(j)
+			g.kernel.open(g.key, &g.block, j.AAD, body)
+			j.Good = sameTag(g.block[:], j.Data[len(body):])
+			clear(g.block[:]) // the right tag of a forged packet is a secret
+		}
+		if !j.Good {
+			clear(body)
+		}
+	}
+}
+
+// first makes the first counter block (NIST SP 800-38D, 7.1).
+func (g *GCM) first(j *GCMJob) {
+	copy(g.block[:], j.Nonce[:])
+	binary.BigEndian.PutUint32(g.block[gcmNonceLen:], 1)
+}
+
+// sameTag takes as long for any tags.
+func sameTag(a, b []byte) bool {
+	low := binary.LittleEndian.Uint64(a) ^ binary.LittleEndian.Uint64(b)
+	high := binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(b[8:])
+	return low|high == 0
+}
