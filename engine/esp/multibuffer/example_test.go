@@ -45,3 +45,32 @@ func Example() {
 	// 68 true payload
 	// 84 true payload
 }
+
+// A packet of ESP (RFC 4106) is the nonce's last 8 octets behind SPI and sequence
+// number, the data, and the tag.
+func ExampleGCM() {
+	gcm, err := multibuffer.NewGCM([]byte("sixteen octets!!"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const header, iv = 8, 8
+	packet := make([]byte, header+iv, header+iv+7+multibuffer.GCMOverhead)
+	packet = append(packet, "payload"...)
+	packet = packet[:cap(packet)]
+	jobs := []multibuffer.GCMJob{{AAD: packet[:header], Data: packet[header+iv:]}}
+	copy(jobs[0].Nonce[:4], "salt")
+	copy(jobs[0].Nonce[4:], packet[header:header+iv])
+
+	gcm.Seal(jobs)
+	gcm.Open(jobs)
+	fmt.Printf("%v %q\n", jobs[0].Good, packet[header+iv:header+iv+7])
+
+	gcm.Seal(jobs)
+	packet[0] ^= 1
+	gcm.Open(jobs)
+	fmt.Printf("%v %q\n", jobs[0].Good, packet[header+iv:header+iv+7])
+	// Output:
+	// true "payload"
+	// false "\x00\x00\x00\x00\x00\x00\x00"
+}

@@ -24,7 +24,7 @@ const GCMOverhead = gcmTagLen
 type GCM struct {
 	kernel *gcmKernel // nil: the standard library
 	key    *gcmKey
-	block  [aes.BlockSize]byte
+	tag    [gcmTagLen]byte
 	alone  cipher.AEAD // the standard library, where there is no kernel
 }
 
@@ -38,11 +38,10 @@ type GCMJob struct {
 	Good  bool   // Open sets it
 }
 
-// gcmKernel seals or opens a packet. data is without the tag; block has the
-// first counter block before and the tag afterwards, that of the ciphertext that
-// was there in open too.
+// gcmKernel encrypts or decrypts a packet, without looking at whether it is
+// good. data is without the tag; tag gets the one that the ciphertext should have.
 type gcmKernel struct {
-	seal, open func(key *gcmKey, block *[aes.BlockSize]byte, aad, data []byte)
+	seal, open func(key *gcmKey, nonce *[gcmNonceLen]byte, tag *[gcmTagLen]byte, aad, data []byte)
 }
 
 // gcmKey is a key as the kernels want it: they know where the fields are.
@@ -60,7 +59,8 @@ func NewGCM(key []byte) (*GCM, error) {
 	default:
 		return nil, fmt.Errorf("multibuffer: AES key of %d octets, want 16, 24 or 32", len(key))
 	}
-	g := &GCM{kernel: current.Load().gcm}
+	l := current.Load()
+	g := &GCM{kernel: l.gcm}
 	if g.kernel == nil {
 		block, err := aes.NewCipher(key)
 		if err != nil {
@@ -72,20 +72,33 @@ func NewGCM(key []byte) (*GCM, error) {
 		return g, nil
 	}
 	g.key = new(gcmKey)
+	g.key.expand(key, l.encrypt)
+	return g, nil
+}
+
+// expand makes the keys of the rounds and the powers of H, which is the block of
+// zeros, encrypted.
+func (k *gcmKey) expand(key []byte, kernel *encryptKernel) {
 	var decrypt [240]byte
-	g.key.rounds = uint64(expandKey(key, &g.key.keys, &decrypt))
+	rounds := expandKey(key, &k.keys, &decrypt)
 	clear(decrypt[:])
-	// As long as all powers are zero the tag is the first counter block,
-	// encrypted; H is the block of zeros, encrypted.
-	g.kernel.seal(g.key, &g.block, nil, nil)
-	h := elementOf(&g.block).double()
-	clear(g.block[:])
+	k.rounds = uint64(rounds)
+
+	var block [aes.BlockSize]byte
+	var chain [maxLanes][aes.BlockSize]byte
+	var ptrs [maxLanes]*byte
+	for l := range ptrs {
+		ptrs[l] = &block[0]
+	}
+	kernel.run(&k.keys, rounds, &ptrs, &chain, 1)
+	h := elementOf(&block).double()
+	clear(block[:])
+	clear(chain[:])
 	power := h
 	for i := 16; i >= 0; i-- {
-		g.key.powers[i] = power
+		k.powers[i] = power
 		power = power.times(h)
 	}
-	return g, nil
 }
 
 // check panics like cipher.AEAD: such a job is a mistake in the program. The
@@ -113,9 +126,7 @@ func (g *GCM) Seal(jobs []GCMJob) {
 			g.alone.Seal(body[:0], j.Nonce[:], body, j.AAD)
 			continue
 		}
-		g.first(j)
-		g.kernel.seal(g.key, &g.block, j.AAD, body)
-		copy(j.Data[len(body):], g.block[:])
+		g.kernel.seal(g.key, &j.Nonce, (*[gcmTagLen]byte)(j.Data[len(body):]), j.AAD, body)
 	}
 }
 
@@ -133,10 +144,9 @@ func (g *GCM) Open(jobs []GCMJob) {
 			_, err := g.alone.Open(body[:0], j.Nonce[:], j.Data, j.AAD)
 			j.Good = err == nil
 		} else {
-			g.first(j)
-			g.kernel.open(g.key, &g.block, j.AAD, body)
-			j.Good = sameTag(g.block[:], j.Data[len(body):])
-			clear(g.block[:]) // the right tag of a forged packet is a secret
+			g.kernel.open(g.key, &j.Nonce, &g.tag, j.AAD, body)
+			j.Good = sameTag(&g.tag, (*[gcmTagLen]byte)(j.Data[len(body):]))
+			clear(g.tag[:]) // the right tag of a forged packet is a secret
 		}
 		if !j.Good {
 			clear(body)
@@ -144,15 +154,9 @@ func (g *GCM) Open(jobs []GCMJob) {
 	}
 }
 
-// first makes the first counter block (NIST SP 800-38D, 7.1).
-func (g *GCM) first(j *GCMJob) {
-	copy(g.block[:], j.Nonce[:])
-	binary.BigEndian.PutUint32(g.block[gcmNonceLen:], 1)
-}
-
 // sameTag takes as long for any tags.
-func sameTag(a, b []byte) bool {
-	low := binary.LittleEndian.Uint64(a) ^ binary.LittleEndian.Uint64(b)
+func sameTag(a, b *[gcmTagLen]byte) bool {
+	low := binary.LittleEndian.Uint64(a[:8]) ^ binary.LittleEndian.Uint64(b[:8])
 	high := binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(b[8:])
 	return low|high == 0
 }

@@ -41,9 +41,9 @@ func sha1NI(state *[128]uint32, ptrs *[16]*byte, blocks int)
 func sha256NI(state *[128]uint32, ptrs *[16]*byte, blocks int)
 
 //go:noescape
-func sealGCMVAES(key *gcmKey, block *[16]byte, aad, data []byte)
+func sealGCMVAES(key *gcmKey, nonce *[12]byte, tag *[16]byte, aad, data []byte)
 
 //go:noescape
-func openGCMVAES(key *gcmKey, block *[16]byte, aad, data []byte)
+func openGCMVAES(key *gcmKey, nonce *[12]byte, tag *[16]byte, aad, data []byte)
 
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)

@@ -47,7 +47,7 @@ type level struct {
 	decrypt func(keys *[240]byte, rounds int, iv *[16]byte, data *byte, blocks int)
 	sha1    *hashKernel
 	sha256  *hashKernel
-	gcm     *gcmKernel
+	gcm     *gcmKernel // only where there is encrypt
 }
 
 // shape is what the planning has to know of a kernel.

@@ -15,8 +15,8 @@ const (
 
 // gcmVAES is AES-GCM (NIST SP 800-38D) with the vector forms of AES-NI and
 // PCLMULQDQ, four blocks an instruction and 16 at a time. AX, BX, SI and CX are
-// the rounds, the gcmKey, the data and what is left of it, DI the block that is
-// the first counter block at first and the tag in the end. Of the registers:
+// the rounds, the gcmKey, the data and what is left of it, DI the nonce. Of the
+// registers:
 //
 //	Z0-Z3    counter blocks, then what comes of them
 //	Z4-Z7    ciphertext to hash, the octets of a block reversed
@@ -41,21 +41,22 @@ func gcmVAES(s *source) {
 
 // beginGCM loads what stays, and hashes the additional data.
 func beginGCM(s *source, name string) {
-	s.text(name+"(key *gcmKey, block *[16]byte, aad, data []byte)", name, 0, 64)
+	s.text(name+"(key *gcmKey, nonce *[12]byte, tag *[16]byte, aad, data []byte)", name, 0, 72)
 	s.op("MOVQ key+0(FP), BX")
-	s.op("MOVQ block+8(FP), DI")
-	s.op("MOVQ data_base+40(FP), SI")
-	s.op("MOVQ data_len+48(FP), CX")
+	s.op("MOVQ nonce+8(FP), DI")
+	s.op("MOVQ data_base+48(FP), SI")
+	s.op("MOVQ data_len+56(FP), CX")
 	s.op("MOVQ %d(BX), AX", gcmRounds)
 	keysVAES(s)
 	s.op("VBROADCASTI32X4 gcmReverse<>(SB), Z15")
 	s.op("VBROADCASTI32X4 gcmFour<>(SB), Z31")
-	s.op("VBROADCASTI32X4 (DI), Z14")
-	s.op("VPSHUFB Z15, Z14, Z14")
+	firstGCM(s)
+	s.op("VPSHUFB X15, X14, X14")
+	s.op("VSHUFI64X2 $0, Z14, Z14, Z14")
 	s.op("VPADDD gcmFirst<>(SB), Z14, Z14")
 	s.op("VPXORQ Z8, Z8, Z8")
-	s.op("MOVQ aad_base+16(FP), DX")
-	s.op("MOVQ aad_len+24(FP), R8")
+	s.op("MOVQ aad_base+24(FP), DX")
+	s.op("MOVQ aad_len+32(FP), R8")
 	s.op("MOVQ $-1, R9")
 	s.line("aad:")
 	s.op("TESTQ R8, R8")
@@ -75,6 +76,15 @@ func beginGCM(s *source, name string) {
 	s.op("SUBQ $16, R8")
 	s.op("JMP aad")
 	s.line("counted:")
+}
+
+// firstGCM makes the first counter block in X14: the nonce and a one (NIST SP
+// 800-38D, 7.1).
+func firstGCM(s *source) {
+	s.op("MOVL $0x%08x, R11", 1<<24)
+	s.op("VMOVQ (DI), X14")
+	s.op("VPINSRD $2, 8(DI), X14, X14")
+	s.op("VPINSRD $3, R11, X14, X14")
 }
 
 // timesGCM multiplies blocks by the powers in register 11, in registers of that
@@ -294,7 +304,7 @@ func tailsGCM(s *source, work func(n int, label string, blocks []string)) {
 	for n := 4; n >= 0; n-- {
 		s.line("tail%d:", n)
 		countGCM(s, n)
-		s.op("VMOVDQU (DI), X14")
+		firstGCM(s)
 		blocks := append(registers("Z", 0, n-1), "Z14")
 		label := fmt.Sprintf("tail%dLast", n)
 		if n == 0 { // the hash so far belongs to the lengths then
@@ -313,8 +323,8 @@ func tailsGCM(s *source, work func(n int, label string, blocks []string)) {
 		s.op("JMP lengths")
 	}
 	s.line("lengths:")
-	s.op("MOVQ data_len+48(FP), R8")
-	s.op("MOVQ aad_len+24(FP), R9")
+	s.op("MOVQ data_len+56(FP), R8")
+	s.op("MOVQ aad_len+32(FP), R9")
 	s.op("SHLQ $3, R8")
 	s.op("SHLQ $3, R9")
 	s.op("VMOVQ R8, X4")
@@ -326,6 +336,7 @@ func tailsGCM(s *source, work func(n int, label string, blocks []string)) {
 	reduceGCM(s)
 	s.op("VPSHUFB X15, X8, X8")
 	s.op("VPXOR X14, X8, X8")
+	s.op("MOVQ tag+16(FP), DI")
 	s.op("VMOVDQU X8, (DI)")
 	s.op("VZEROUPPER")
 	s.op("RET")
