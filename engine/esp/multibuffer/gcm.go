@@ -8,14 +8,9 @@ import (
 	"math"
 )
 
-// From the specification (NIST SP 800-38D, RFC 4106).
-const (
-	gcmNonceLen = 12
-	gcmTagLen   = 16
-)
-
-// GCMOverhead is how many octets the tag takes behind what is encrypted.
-const GCMOverhead = gcmTagLen
+// GCMOverhead is how many octets the tag takes behind what is encrypted: those
+// of NIST SP 800-38D in full (RFC 4106, 6).
+const GCMOverhead = 16
 
 // GCM is AES in Galois/Counter Mode (NIST SP 800-38D) under one key, with nonces
 // of 12 octets and tags of 16, as in ESP (RFC 4106). The packets of a batch are
@@ -24,7 +19,7 @@ const GCMOverhead = gcmTagLen
 type GCM struct {
 	kernel *gcmKernel // nil: the standard library
 	key    *gcmKey
-	tag    [gcmTagLen]byte
+	tag    [GCMOverhead]byte
 	alone  cipher.AEAD // the standard library, where there is no kernel
 }
 
@@ -32,7 +27,7 @@ type GCM struct {
 type GCMJob struct {
 	// Nonce must never come twice under a key. In ESP it is the salt and the
 	// packet's IV (RFC 4106, 4).
-	Nonce [gcmNonceLen]byte
+	Nonce [12]byte
 	AAD   []byte // what is authenticated only: any length, not in Data
 	Data  []byte // what is encrypted: any length; and 16 octets more, the tag
 	Good  bool   // Open sets it
@@ -41,7 +36,7 @@ type GCMJob struct {
 // gcmKernel encrypts or decrypts a packet, without looking at whether it is
 // good. data is without the tag; tag gets the one that the ciphertext should have.
 type gcmKernel struct {
-	seal, open func(key *gcmKey, nonce *[gcmNonceLen]byte, tag *[gcmTagLen]byte, aad, data []byte)
+	seal, open func(key *gcmKey, nonce *[12]byte, tag *[16]byte, aad, data []byte)
 }
 
 // gcmKey is a key as the kernels want it: they know where the fields are.
@@ -104,10 +99,10 @@ func (k *gcmKey) expand(key []byte, kernel *encryptKernel) {
 // check panics like cipher.AEAD: such a job is a mistake in the program. The
 // counter has 32 bits.
 func (j *GCMJob) check() {
-	if len(j.Data) < gcmTagLen {
+	if len(j.Data) < GCMOverhead {
 		panic("multibuffer: no room for the tag")
 	}
-	if uint64(len(j.Data)-gcmTagLen) > (math.MaxUint32-1)*aes.BlockSize {
+	if uint64(len(j.Data)-GCMOverhead) > (math.MaxUint32-1)*aes.BlockSize {
 		panic("multibuffer: data too long for GCM")
 	}
 }
@@ -121,12 +116,12 @@ func (g *GCM) Seal(jobs []GCMJob) {
 	}
 	for i := range jobs {
 		j := &jobs[i]
-		body := j.Data[:len(j.Data)-gcmTagLen]
+		body := j.Data[:len(j.Data)-GCMOverhead]
 		if g.kernel == nil {
 			g.alone.Seal(body[:0], j.Nonce[:], body, j.AAD)
 			continue
 		}
-		g.kernel.seal(g.key, &j.Nonce, (*[gcmTagLen]byte)(j.Data[len(body):]), j.AAD, body)
+		g.kernel.seal(g.key, &j.Nonce, (*[GCMOverhead]byte)(j.Data[len(body):]), j.AAD, body)
 	}
 }
 
@@ -139,13 +134,13 @@ func (g *GCM) Open(jobs []GCMJob) {
 	}
 	for i := range jobs {
 		j := &jobs[i]
-		body := j.Data[:len(j.Data)-gcmTagLen]
+		body := j.Data[:len(j.Data)-GCMOverhead]
 		if g.kernel == nil {
 			_, err := g.alone.Open(body[:0], j.Nonce[:], j.Data, j.AAD)
 			j.Good = err == nil
 		} else {
 			g.kernel.open(g.key, &j.Nonce, &g.tag, j.AAD, body)
-			j.Good = sameTag(&g.tag, (*[gcmTagLen]byte)(j.Data[len(body):]))
+			j.Good = sameTag(&g.tag, (*[GCMOverhead]byte)(j.Data[len(body):]))
 			clear(g.tag[:]) // the right tag of a forged packet is a secret
 		}
 		if !j.Good {
@@ -155,7 +150,7 @@ func (g *GCM) Open(jobs []GCMJob) {
 }
 
 // sameTag takes as long for any tags.
-func sameTag(a, b *[gcmTagLen]byte) bool {
+func sameTag(a, b *[GCMOverhead]byte) bool {
 	low := binary.LittleEndian.Uint64(a[:8]) ^ binary.LittleEndian.Uint64(b[:8])
 	high := binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(b[8:])
 	return low|high == 0
