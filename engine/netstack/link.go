@@ -37,7 +37,7 @@ type link struct {
 
 	in       sync.Mutex // guards the fields below; one batch at a time
 	gro      gro.GRO
-	attached bool
+	attached atomic.Bool
 }
 
 func newLink(mtu int) *link {
@@ -177,7 +177,7 @@ func fill(b *packet.Buffer, p *stack.PacketBuffer) bool {
 func (l *link) write(bufs []*packet.Buffer) error {
 	l.in.Lock()
 	defer l.in.Unlock()
-	if !l.attached {
+	if !l.attached.Load() {
 		return net.ErrClosed
 	}
 	for _, b := range bufs {
@@ -243,22 +243,27 @@ func (handlers) DeliverLinkPacket(tcpip.NetworkProtocolNumber, *stack.PacketBuff
 func (l *link) start(h handlers) {
 	l.in.Lock()
 	defer l.in.Unlock()
-	l.gro.Dispatcher, l.attached = h, true
+	l.gro.Dispatcher = h
+	l.attached.Store(true)
 }
 
-// Attach with nil cuts the interface off; see start for the contrary.
-func (l *link) Attach(d stack.NetworkDispatcher) {
+// cut lets nothing through any more, and waits for what is on its way.
+func (l *link) cut() {
 	l.in.Lock()
 	defer l.in.Unlock()
-	l.attached = l.attached && d != nil
+	l.attached.Store(false)
+}
+
+// Attach with nil cuts the interface off; see start for the contrary. It does not
+// wait, for the stack calls it with a lock that a packet on its way up may want.
+func (l *link) Attach(d stack.NetworkDispatcher) {
+	if d == nil {
+		l.attached.Store(false)
+	}
 }
 
 // IsAttached says whether packets get through to the stack.
-func (l *link) IsAttached() bool {
-	l.in.Lock()
-	defer l.in.Unlock()
-	return l.attached
-}
+func (l *link) IsAttached() bool { return l.attached.Load() }
 
 // MTU is the tunnel's.
 func (l *link) MTU() uint32 { return l.mtu }

@@ -204,6 +204,7 @@ func (s *Stack) Close() error {
 	}
 	s.ip.Close()
 	s.link.shut()
+	s.link.cut()
 	s.ip.Wait()
 	return nil
 }

@@ -687,3 +687,48 @@ func BenchmarkTransfer(b *testing.B) {
 	}
 	b.ReportMetric(float64(p.a.Dropped()+p.b.Dropped()), "drops")
 }
+
+// TestCloseWhileBusy closes a stack that is just answering: what comes up the link
+// and what ends the stack must not wait for each other.
+func TestCloseWhileBusy(t *testing.T) {
+	before := goroutines()
+	b := newStack(t, addrB, addrB6)
+	ctx, cancel := context.WithCancel(t.Context())
+	dialled := make(chan struct{})
+	go func() {
+		defer close(dialled)
+		if c, err := b.DialContext(ctx, "tcp", netip.AddrPortFrom(addrA, 9).String()); err == nil {
+			c.Close()
+		}
+	}()
+	syn := packet.NewBatch(1)
+	if n, err := b.Read(syn); n != 1 || err != nil { // to a port that nobody listens on
+		t.Fatalf("Read = %d, %v", n, err)
+	}
+	cancel()
+	<-dialled
+	b.Close()
+	for range 300 {
+		a := newStack(t, addrA, addrA6)
+		var busy sync.WaitGroup
+		for range 2 {
+			busy.Go(func() {
+				own := packet.NewBatch(1)
+				for own[0].Set(syn[0].Bytes()) && a.Write(own) == nil {
+				}
+			})
+		}
+		closed := make(chan struct{})
+		go func() {
+			a.Close()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-time.After(soon):
+			t.Fatal("Close hangs")
+		}
+		busy.Wait()
+	}
+	noLeak(t, before)
+}
