@@ -54,8 +54,7 @@ type Reader struct {
 	bufs            [][]byte
 	sizes, segments []int
 	peers           []netip.AddrPort
-	buffers         []packet.Buffer
-	batch           []*packet.Buffer
+	batch           []*packet.Buffer // as many as the longest batch so far had
 }
 
 // NewReader reads n buffers of size octets at most in one call.
@@ -64,14 +63,7 @@ func NewReader(s Socket, n, size int) *Reader {
 	for i := range r.bufs {
 		r.bufs[i] = make([]byte, size)
 	}
-	r.grow(n)
 	return r
-}
-
-// grow makes room for n datagrams in a batch.
-func (r *Reader) grow(n int) {
-	r.buffers = make([]packet.Buffer, n)
-	r.batch = make([]*packet.Buffer, 0, n)
 }
 
 // Read gives the datagrams that have come. They stay good until the next Read.
@@ -82,33 +74,26 @@ func (r *Reader) Read() ([]*packet.Buffer, error) {
 		return nil, err
 	}
 	n := 0
-	for i, size := range r.sizes[:got] {
-		n++
-		if s := r.segments[i]; s > 0 && s < size {
-			n += (size - 1) / s
-		}
-	}
-	if n > cap(r.batch) {
-		r.grow(2 * n)
-	}
-	r.batch = r.batch[:0]
 	for i, buf := range r.bufs[:got] {
-		data, segment := buf[:r.sizes[i]], r.segments[i]
-		for {
-			size := len(data)
-			if segment > 0 {
-				size = min(segment, size)
-			}
-			b := &r.buffers[len(r.batch)]
-			b.Wrap(data[:size:size])
-			b.Peer = r.peers[i]
-			r.batch = append(r.batch, b)
-			if data = data[size:]; len(data) == 0 {
-				break
-			}
+		data, size := buf[:r.sizes[i]], r.segments[i]
+		for size > 0 && len(data) > size {
+			r.add(n, data[:size:size], r.peers[i])
+			data = data[size:]
+			n++
 		}
+		r.add(n, data[:len(data):len(data)], r.peers[i])
+		n++
 	}
-	return r.batch, nil
+	return r.batch[:n], nil
+}
+
+// add makes a datagram the n-th of the batch.
+func (r *Reader) add(n int, data []byte, peer netip.AddrPort) {
+	if n == len(r.batch) {
+		r.batch = append(r.batch, new(packet.Buffer))
+	}
+	r.batch[n].Wrap(data)
+	r.batch[n].Peer = peer
 }
 
 // Writer writes batches of buffers to a socket, for one goroutine.
