@@ -265,10 +265,13 @@ func (s *Session) publish(p *dataplane.Path) {
 // waited for in vain.
 func (s *Session) pathFor(sealed []*packet.Buffer, tired *uint32) *dataplane.Path {
 	p := s.path.Load()
-	if p == nil || p.Early(sealed) == 0 || p.Early(sealed) == *tired {
-		return p
+	if p == nil {
+		return nil
 	}
 	spi := p.Early(sealed)
+	if spi == 0 || spi == *tired {
+		return p
+	}
 	timeout := time.NewTimer(earlyWait)
 	defer timeout.Stop()
 	for p != nil && p.Early(sealed) == spi {
