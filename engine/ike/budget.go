@@ -11,10 +11,6 @@ const (
 	// maxUp is how many authenticated ISAKMP SAs are kept: renewals that crossed,
 	// and what they replace.
 	maxUp = 8
-	// A responder does not renew by itself what the peer wants to be so short.
-	leastRekeyed = 30 * time.Second
-	// What goes sooner was not too old, but unwanted.
-	leastLearned = 15 * time.Second
 )
 
 // budget counts exchanges of the peer's. Its zero value is a full one.
@@ -78,26 +74,5 @@ func (c *Conn) limitUp(now time.Time, out *Output) {
 		}
 		c.abandonQuicks(now, oldest, out)
 		c.removeSA(oldest)
-	}
-}
-
-// rekeyAt is when an SA of that lifetime is to be renewed from this end; never
-// by a responder whose peer wants it so short that it must see to that itself.
-func (c *Conn) rekeyAt(now time.Time, life, own, learned time.Duration) time.Time {
-	if c.cfg.Role == Responder && life < min(leastRekeyed, own) {
-		return time.Time{}
-	}
-	if learned > 0 {
-		life = min(life, learned)
-	}
-	return now.Add(c.rekeyAfter(life))
-}
-
-// learn takes note of how long the gateway lets an SA live. Libreswan agrees to
-// any lifetime and keeps its own, of which only its own offers tell, and its
-// Deletes. Nor can it renew phase 1 itself with a client on another port than 500.
-func (c *Conn) learn(learned *time.Duration, life time.Duration) {
-	if c.cfg.Role == Initiator && life >= leastLearned && (*learned == 0 || life < *learned) {
-		*learned = life
 	}
 }

@@ -60,7 +60,7 @@ func (c *Conn) newChild(now time.Time, sa *ikeSA, q *quick, terms phase2Terms, o
 	if !q.initiator {
 		c.learn(&c.life2, terms.life)
 	}
-	ch.rekeyAt = c.rekeyAt(now, terms.life, c.cfg.Phase2Lifetime, c.life2)
+	ch.rekeyAt = c.rekeyAt(now, shorter(c.life2, terms.life), c.cfg.Phase2Lifetime)
 	ch.tie = q.ni
 	if bytes.Compare(q.nr, q.ni) < 0 {
 		ch.tie = q.nr

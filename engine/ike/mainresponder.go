@@ -224,10 +224,7 @@ func (c *Conn) established(now time.Time, sa *ikeSA, out *Output) {
 		c.current.rekeyAt = now
 	}
 	c.rekeyAfterwards = false
-	sa.expiresAt, sa.rekeyAt = now.Add(sa.life), c.rekeyAt(now, sa.life, c.cfg.Phase1Lifetime, c.life1)
-	if !sa.initiator && c.cfg.Role == Initiator {
-		sa.rekeyAt = now.Add(time.Duration(float64(sa.life) * rekeySharePeers))
-	}
+	sa.expiresAt, sa.rekeyAt = now.Add(sa.life), c.rekeyPhase1At(now, sa)
 	// Branches of the same Main Mode have lost; and the newest goes last.
 	c.sas = slices.DeleteFunc(c.sas, func(other *ikeSA) bool {
 		return other == sa || (other.ckyI == sa.ckyI && other.initiator == sa.initiator && other.stage < stageUp)

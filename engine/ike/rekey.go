@@ -21,6 +21,11 @@ const (
 	// so at 0.82 to 0.91 of its life. Renewals should not cross; see crossed.
 	rekeySharePeers = 0.98
 
+	// A responder does not renew by itself what the peer wants to be so short.
+	leastRekeyed = 30 * time.Second
+	// What the gateway deletes sooner was not too old, but unwanted.
+	leastLearned = 15 * time.Second
+
 	rekeyRetry = 30 * time.Second // after a rekey that failed
 
 	// How long a successor is in use before what it replaces is deleted.
@@ -42,6 +47,33 @@ func (c *Conn) rekeyAfter(life time.Duration) time.Duration {
 	}
 	part := float64(binary.BigEndian.Uint16(c.random(2))) / 65536
 	return time.Duration(float64(life) * (share - jitter*part))
+}
+
+// rekeyAt is when an SA of that lifetime is to be renewed from this end, own being
+// what this end had asked for; never by a responder whose peer wants it so short
+// that it must see to that itself.
+func (c *Conn) rekeyAt(now time.Time, life, own time.Duration) time.Time {
+	if c.cfg.Role == Responder && life < min(leastRekeyed, own) {
+		return time.Time{}
+	}
+	return now.Add(c.rekeyAfter(life))
+}
+
+// rekeyPhase1At is rekeyAt for an ISAKMP SA.
+func (c *Conn) rekeyPhase1At(now time.Time, sa *ikeSA) time.Time {
+	if c.cfg.Role == Initiator && !sa.initiator {
+		return now.Add(time.Duration(float64(sa.life) * rekeySharePeers))
+	}
+	return c.rekeyAt(now, shorter(c.life1, sa.life), c.cfg.Phase1Lifetime)
+}
+
+// learn takes note of how long the gateway lets an SA live. Libreswan agrees to
+// any lifetime and keeps its own, of which only its own offers tell, and its
+// Deletes. Nor can it renew phase 1 itself with a client on another port than 500.
+func (c *Conn) learn(learned *time.Duration, life time.Duration) {
+	if c.cfg.Role == Initiator && life >= leastLearned {
+		*learned = shorter(*learned, life)
+	}
 }
 
 // RekeyPhase1 renews the ISAKMP SA now. It does nothing while that is in
