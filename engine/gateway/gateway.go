@@ -256,14 +256,14 @@ func (g *Gateway) Close() error {
 
 // giveUp undoes a Start that fails; Inside stays the caller's.
 func (g *Gateway) giveUp() {
-	g.closeSockets()
+	g.stopServing()
 	if g.stack != nil {
 		g.stack.Close()
 	}
 }
 
-// closeSockets ends what serves the outside, and the service inside.
-func (g *Gateway) closeSockets() {
+// stopServing ends what serves the outside, and the service inside.
+func (g *Gateway) stopServing() {
 	g.stopped.Store(true)
 	for _, l := range g.links {
 		l.socket.Close()

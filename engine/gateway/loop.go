@@ -86,7 +86,7 @@ func (g *Gateway) run() {
 		l.drain()
 		l.setTimer()
 	}
-	g.closeSockets()
+	g.stopServing()
 	g.inner.Close()
 	g.wg.Wait()
 	close(g.ended)

@@ -35,8 +35,10 @@ type link struct {
 	// room holds one token, which is lost when there is one: the ring was read.
 	room chan struct{}
 
-	in       sync.Mutex // guards the fields below; one batch at a time
-	gro      gro.GRO
+	in  sync.Mutex // guards gro; one batch at a time
+	gro gro.GRO
+	// attached says that packets go up. write looks at it with in locked, so that
+	// cut can wait for it.
 	attached atomic.Bool
 }
 
