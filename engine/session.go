@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -112,25 +111,18 @@ func open(cfg Config, innerPort uint16) (*Session, error) {
 		}
 		if err != nil {
 			s.closeLinks()
-			return nil, unreachable(failure.Phase1, failure.IKEUnreachable, err)
+			return nil, failure.OfSystem(failure.Phase1, failure.IKEUnreachable, err)
 		}
 	} else {
 		k.Remote = netip.AddrPortFrom(cfg.Gateway, cfg.L2TPPort)
 		local, err := s.open(stack.Port1701, cfg.L2TPPort, portL2TP)
 		if err != nil {
-			return nil, unreachable(failure.Tunnel, failure.L2TPNoAnswer, err)
+			return nil, failure.OfSystem(failure.Tunnel, failure.L2TPNoAnswer, err)
 		}
 		k.Local = local
 	}
 	s.conn = stack.New(k)
 	return s, nil
-}
-
-func unreachable(at failure.Stage, code failure.Code, err error) error {
-	if errors.Is(err, os.ErrPermission) {
-		code = failure.OSPermission
-	}
-	return &failure.Failure{Stage: at, Code: code, Evidence: []string{err.Error()}}
 }
 
 func (s *Session) open(via stack.Via, remotePort, standard uint16) (netip.AddrPort, error) {

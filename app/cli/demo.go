@@ -119,7 +119,7 @@ func newDemoMachine() (*demoMachine, error) {
 	m := &demoMachine{secrets: &profile.Secrets{PSK: []byte(rand.Text()), Password: []byte(rand.Text())}}
 	var err error
 	m.gateway, err = gateway.Start(gateway.Config{
-		Listen: demoListen, AnyPort: true, Network: sockets{}, HTTP: true,
+		Listen: demoListen, AnyPort: true, Network: dial.Sockets{}, HTTP: true,
 		PSK: m.secrets.PSK.Clone(), Users: map[string]secret.Secret{demoUser: m.secrets.Password.Clone()},
 		Address: demoInner, Pool: demoPool,
 	})

@@ -94,15 +94,10 @@ func (d *directRun) stack(now time.Time, e stack.Event) {
 		d.started[e.Stage] = now
 		d.events.offer(now, api.StageEvent{Stage: e.Stage, State: api.Started})
 	case stack.StageDone:
-		out := api.StageEvent{Stage: e.Stage, State: api.Done, Detail: map[string]string{}}
+		out := api.StageEvent{Stage: e.Stage, State: api.Done, Detail: e.DetailMap()}
 		if t, ok := d.started[e.Stage]; ok {
 			ms := now.Sub(t).Milliseconds()
 			out.MS = &ms
-		}
-		for _, k := range e.Detail {
-			if k.Value != "" {
-				out.Detail[k.Key] = k.Value
-			}
 		}
 		if e.Stage == failure.Routes {
 			d.mu.Lock()

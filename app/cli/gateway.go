@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -13,12 +12,10 @@ import (
 	"github.com/culvert-vpn/culvert/app/diagnosis"
 	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/app/profile"
-	"github.com/culvert-vpn/culvert/engine/dataplane"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/gateway"
 	"github.com/culvert-vpn/culvert/engine/stack"
 	"github.com/culvert-vpn/culvert/engine/suite"
-	"github.com/culvert-vpn/culvert/platform/udp"
 )
 
 var gatewayCommand = &command{
@@ -87,7 +84,7 @@ func serve(ctx context.Context, c *call, file string) int {
 	}
 	lines := make(chan string, eventQueue)
 	cfg := gatewayConfig(conf)
-	cfg.Network = sockets{}
+	cfg.Network = dial.Sockets{}
 	cfg.Events = func(_ time.Time, e gateway.Event) {
 		if s := clientLine(e); s != "" {
 			select {
@@ -200,19 +197,4 @@ func clientLine(e gateway.Event) string {
 		return who + fmt.Sprintf("gone: %s (%s)", diagnosis.Lookup(x.Failure.Code).Title, clean(x.Failure.Error()))
 	}
 	return ""
-}
-
-// Listen opens a socket of the gateway.
-func (sockets) Listen(via stack.Via, local netip.AddrPort) (dataplane.Socket, netip.AddrPort, error) {
-	var s *udp.Socket
-	var err error
-	if via == stack.ProtoESP {
-		s, err = udp.OpenRawESP(local.Addr(), netip.Addr{}, udp.Options{})
-	} else {
-		s, err = udp.Open(local, netip.AddrPort{}, udp.Options{})
-	}
-	if err != nil {
-		return nil, netip.AddrPort{}, err
-	}
-	return s, s.Local(), nil
 }

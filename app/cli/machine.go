@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
 
 	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/app/netplan"
@@ -16,7 +15,6 @@ import (
 	"github.com/culvert-vpn/culvert/engine/stack"
 	"github.com/culvert-vpn/culvert/platform/route"
 	"github.com/culvert-vpn/culvert/platform/tun"
-	"github.com/culvert-vpn/culvert/platform/udp"
 )
 
 // interfacePrefix is what the names of our interfaces begin with.
@@ -33,17 +31,17 @@ func thisMachine() machine { return system{} }
 // prepare learns now rather than after the login what is not allowed.
 func (system) prepare() error {
 	if _, err := route.New(nil); err != nil {
-		return osFailure(failure.OSRoutes, err)
+		return failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
 	d, err := tun.Open(probeMTU)
 	if err != nil {
-		return osFailure(failure.OSTUN, err)
+		return failure.OfSystem(failure.Routes, failure.OSTUN, err)
 	}
 	if err := d.Close(); err != nil {
-		return osFailure(failure.OSTUN, err)
+		return failure.OfSystem(failure.Routes, failure.OSTUN, err)
 	}
 	if err := route.Sweep(interfacePrefix); err != nil {
-		return osFailure(failure.OSRoutes, err)
+		return failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
 	return nil
 }
@@ -53,26 +51,22 @@ func (system) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 }
 
 func (system) connect(ctx context.Context, cfg engine.Config) (dial.Session, error) {
-	cfg.Network = sockets{}
-	s, err := engine.Connect(ctx, cfg)
-	if err != nil {
-		return nil, err // and not a nil *engine.Session in an interface
-	}
-	return s, nil
+	cfg.Network = dial.Sockets{}
+	return dial.Connect(ctx, cfg)
 }
 
 func (system) device(p *profile.Profile, server netip.Addr, n stack.Network) (dataplane.Device, string, error) {
 	routes, err := route.New(nil) // no journal: prepare sweeps instead
 	if err != nil {
-		return nil, "", osFailure(failure.OSRoutes, err)
+		return nil, "", failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
 	t, err := tun.Open(n.MTU)
 	if err != nil {
-		return nil, "", osFailure(failure.OSTUN, err)
+		return nil, "", failure.OfSystem(failure.Routes, failure.OSTUN, err)
 	}
 	err = routes.Set(context.Background(), netplan.Routes(p, netplan.Connection{Interface: t.Name(), Server: server, Local: n.Local, Peer: n.Peer, MTU: n.MTU}))
 	if err != nil {
-		return nil, "", osFailure(failure.OSRoutes, errors.Join(err, t.Close()))
+		return nil, "", failure.OfSystem(failure.Routes, failure.OSRoutes, errors.Join(err, t.Close()))
 	}
 	return &tunnel{dataplane.NewTUN(t), routes}, t.Name(), nil
 }
@@ -103,29 +97,3 @@ type tunnel struct {
 
 // Close takes the routes away while there is an interface to take them from.
 func (t *tunnel) Close() error { return errors.Join(t.routes.Clear(), t.Device.Close()) }
-
-// osFailure is a failure of this machine; missing rights go before anything
-// else.
-func osFailure(code failure.Code, err error) error {
-	if errors.Is(err, os.ErrPermission) {
-		code = failure.OSPermission
-	}
-	return &failure.Failure{Stage: failure.Routes, Code: code, Evidence: []string{err.Error()}, Err: err}
-}
-
-// sockets is the engine's network.
-type sockets struct{}
-
-func (sockets) Open(via stack.Via, localPort uint16, remote netip.AddrPort) (dataplane.Socket, netip.AddrPort, error) {
-	var s *udp.Socket
-	var err error
-	if via == stack.ProtoESP {
-		s, err = udp.OpenRawESP(netip.Addr{}, remote.Addr(), udp.Options{})
-	} else {
-		s, err = udp.Open(netip.AddrPortFrom(netip.Addr{}, localPort), remote, udp.Options{})
-	}
-	if err != nil {
-		return nil, netip.AddrPort{}, err
-	}
-	return s, s.Local(), nil
-}

@@ -34,7 +34,7 @@ type attempt struct {
 func (a *attempt) stop(orderly bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stopped && !orderly == !a.orderly {
+	if a.stopped && orderly == a.orderly {
 		return
 	}
 	a.stopped, a.orderly = true, orderly
@@ -85,7 +85,7 @@ func (l *loop) start(e supervisor.StartEngine) {
 
 // connect connects and stays until the end.
 func (h *Helper) connect(ctx context.Context, a *attempt, e supervisor.StartEngine, secrets *profile.Secrets, direct bool) error {
-	r := &reporter{h: h, attempt: e.Attempt, started: map[failure.Stage]bool{}}
+	r := &reporter{h: h, attempt: e.Attempt}
 	d := dial.Dialer{
 		Profile: e.Profile, Secrets: secrets, First: e.Hints.Server,
 		Change: func(cfg *engine.Config) {
@@ -117,8 +117,7 @@ func (h *Helper) connect(ctx context.Context, a *attempt, e supervisor.StartEngi
 		return err
 	}
 	a.has(s)
-	counters := s.Counters()
-	h.hub.count(counters)
+	h.hub.count(s.Counters())
 	defer h.hub.count(nil)
 	return s.Wait()
 }
@@ -132,7 +131,7 @@ func failureOf(err error) *failure.Failure {
 	case errors.As(err, &f):
 		return f
 	}
-	return &failure.Failure{Stage: failure.Routes, Code: failure.OSTUN, Evidence: []string{err.Error()}, Err: err}
+	return failure.OfSystem(failure.Routes, failure.OSTUN, err)
 }
 
 // reporter turns what the engine says into inputs. Its methods are called by the
@@ -140,7 +139,6 @@ func failureOf(err error) *failure.Failure {
 type reporter struct {
 	h       *Helper
 	attempt uint64
-	started map[failure.Stage]bool
 }
 
 func (r *reporter) event(_ time.Time, e stack.Event) {
@@ -148,16 +146,7 @@ func (r *reporter) event(_ time.Time, e stack.Event) {
 	case stack.StageStarted:
 		r.put(supervisor.Stage{Attempt: r.attempt, Stage: e.Stage})
 	case stack.StageDone:
-		in := supervisor.Stage{Attempt: r.attempt, Stage: e.Stage, Done: true}
-		for _, d := range e.Detail {
-			if d.Value != "" {
-				if in.Detail == nil {
-					in.Detail = map[string]string{}
-				}
-				in.Detail[d.Key] = d.Value
-			}
-		}
-		r.put(in)
+		r.put(supervisor.Stage{Attempt: r.attempt, Stage: e.Stage, Done: true, Detail: e.DetailMap()})
 	case stack.Waiting:
 		r.put(supervisor.Waiting{Attempt: r.attempt, Left: e.Left})
 	}

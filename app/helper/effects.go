@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"os"
 
 	"github.com/culvert-vpn/culvert/app/netplan"
 	"github.com/culvert-vpn/culvert/app/supervisor"
@@ -24,7 +23,7 @@ func (l *loop) apply(e supervisor.ApplyNetwork) {
 	l.clear()
 	var f *failure.Failure
 	if !errors.As(err, &f) {
-		f = systemFailure(failure.OSRoutes, err)
+		f = failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
 	l.next = append(l.next, supervisor.ApplyFailed{Attempt: e.Attempt, Failure: f})
 }
@@ -32,12 +31,12 @@ func (l *loop) apply(e supervisor.ApplyNetwork) {
 func (l *loop) applyAll(ctx context.Context, e supervisor.ApplyNetwork) error {
 	server, err := netip.ParseAddr(e.Network.Server)
 	if err != nil {
-		return systemFailure(failure.OSRoutes, err)
+		return failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
 	n := e.Network
 	cfg := netplan.Routes(e.Profile, netplan.Connection{Interface: n.Interface, Server: server, Local: n.Address, Peer: n.Peer, MTU: n.MTU})
 	if err := l.system.SetRoutes(ctx, cfg); err != nil {
-		return systemFailure(failure.OSRoutes, err)
+		return failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
 	names, ok := netplan.DNS(e.Profile, n.Interface, n.DNS)
 	if !ok {
@@ -46,18 +45,9 @@ func (l *loop) applyAll(ctx context.Context, e supervisor.ApplyNetwork) error {
 		err = l.system.SetDNS(ctx, names)
 	}
 	if err != nil {
-		return systemFailure(failure.OSDNS, err)
+		return failure.OfSystem(failure.Routes, failure.OSDNS, err)
 	}
 	return nil
-}
-
-// systemFailure is a failure of this machine; missing rights go before anything
-// else.
-func systemFailure(code failure.Code, err error) *failure.Failure {
-	if errors.Is(err, os.ErrPermission) {
-		code = failure.OSPermission
-	}
-	return &failure.Failure{Stage: failure.Routes, Code: code, Evidence: []string{err.Error()}, Err: err}
 }
 
 // clear takes back what apply did.
@@ -91,7 +81,7 @@ func (l *loop) firewall(e supervisor.SetFirewall) {
 		}
 	}
 	if err := l.system.SetFirewall(ctx, cfg); err != nil {
-		l.next = append([]supervisor.Input{supervisor.FirewallFailed{Failure: systemFailure(failure.OSFirewall, err)}}, l.next...)
+		l.next = append([]supervisor.Input{supervisor.FirewallFailed{Failure: failure.OfSystem(failure.Routes, failure.OSFirewall, err)}}, l.next...)
 		return
 	}
 	l.killed = cfg.KillSwitch

@@ -12,7 +12,6 @@ import (
 	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/engine"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
-	"github.com/culvert-vpn/culvert/engine/stack"
 	"github.com/culvert-vpn/culvert/platform/dns"
 	"github.com/culvert-vpn/culvert/platform/firewall"
 	"github.com/culvert-vpn/culvert/platform/route"
@@ -128,12 +127,8 @@ func nameServers(path string) []netip.AddrPort {
 }
 
 func (m *machine) Connect(ctx context.Context, cfg engine.Config) (dial.Session, error) {
-	cfg.Network = sockets{}
-	s, err := engine.Connect(ctx, cfg)
-	if err != nil {
-		return nil, err // and not a nil *engine.Session in an interface
-	}
-	return s, nil
+	cfg.Network = dial.Sockets{Mark: firewall.DefaultMark}
+	return dial.Connect(ctx, cfg)
 }
 
 func (m *machine) Tunnel(mtu int) (dataplane.Device, string, error) {
@@ -153,22 +148,4 @@ func (m *machine) SetDNS(ctx context.Context, cfg dns.Config) error { return m.d
 func (m *machine) ClearDNS() error                                  { return m.dns.Clear() }
 func (m *machine) SetFirewall(ctx context.Context, cfg firewall.Config) error {
 	return m.fire.Set(ctx, cfg)
-}
-
-// sockets are the engine's, with the mark that the firewall lets out.
-type sockets struct{}
-
-func (sockets) Open(via stack.Via, localPort uint16, remote netip.AddrPort) (dataplane.Socket, netip.AddrPort, error) {
-	var s *udp.Socket
-	var err error
-	opts := udp.Options{Mark: firewall.DefaultMark}
-	if via == stack.ProtoESP {
-		s, err = udp.OpenRawESP(netip.Addr{}, remote.Addr(), opts)
-	} else {
-		s, err = udp.Open(netip.AddrPortFrom(netip.Addr{}, localPort), remote, opts)
-	}
-	if err != nil {
-		return nil, netip.AddrPort{}, err
-	}
-	return s, s.Local(), nil
 }

@@ -4,7 +4,10 @@
 package failure
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 )
 
@@ -25,13 +28,13 @@ const (
 	Connected // what fails from here on was a connection
 )
 
-var stageNames = [...]string{Resolve: "resolve", Phase1: "phase1", Phase2: "phase2", Tunnel: "tunnel", Session: "session",
+var stageNames = [...]string{0: "none", Resolve: "resolve", Phase1: "phase1", Phase2: "phase2", Tunnel: "tunnel", Session: "session",
 	Link: "link", Authenticate: "authenticate", Network: "network", Routes: "routes", Connected: "connected"}
 
 // String is the stage's name in events.
 func (s Stage) String() string {
-	if s < Resolve || int(s) >= len(stageNames) {
-		return "none"
+	if int(s) >= len(stageNames) {
+		s = 0
 	}
 	return stageNames[s]
 }
@@ -41,17 +44,12 @@ func (s Stage) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads what MarshalText writes.
 func (s *Stage) UnmarshalText(text []byte) error {
-	if string(text) == Stage(0).String() {
-		*s = 0
-		return nil
+	i := slices.Index(stageNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("failure: %q is no stage", text)
 	}
-	for i := Resolve; int(i) < len(stageNames); i++ {
-		if i.String() == string(text) {
-			*s = i
-			return nil
-		}
-	}
-	return fmt.Errorf("failure: %q is no stage", text)
+	*s = Stage(i)
+	return nil
 }
 
 // Code is one way to fail. Its text is stable: scripts compare it.
@@ -121,6 +119,15 @@ type Failure struct {
 	Code     Code
 	Evidence []string // what was seen, for the log and for support: never a secret
 	Err      error    // the protocol's or the system's own error, if any
+}
+
+// OfSystem is the failure that an error of the operating system is, of that code
+// unless rights are missing: they go before anything else.
+func OfSystem(at Stage, code Code, err error) *Failure {
+	if errors.Is(err, os.ErrPermission) {
+		code = OSPermission
+	}
+	return &Failure{Stage: at, Code: code, Evidence: []string{err.Error()}, Err: err}
 }
 
 // Unwrap is the protocol's or the system's own error.

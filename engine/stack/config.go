@@ -104,6 +104,17 @@ type StageDone struct {
 	Detail []Detail
 }
 
+// DetailMap is Detail without what is empty, by its keys; never nil.
+func (e StageDone) DetailMap() map[string]string {
+	m := map[string]string{}
+	for _, d := range e.Detail {
+		if d.Value != "" {
+			m[d.Key] = d.Value
+		}
+	}
+	return m
+}
+
 // Detail is one thing agreed: a suite, an identifier, an address.
 type Detail struct{ Key, Value string }
 
