@@ -63,7 +63,7 @@ func TestOverheadIsExact(t *testing.T) {
 		for n := 1; n <= 1500; n++ {
 			b.Reset()
 			b.SetLen(n)
-			if p.out.crypto.ivLen == 8 && p.out.crypto.aead == nil && n > 100 && n < 1400 {
+			if p.out.crypto.ivLen == 8 && p.out.crypto.gcm == nil && n > 100 && n < 1400 {
 				p.out.prepare(batch)
 			} else if err := p.out.Seal(batch); err != nil {
 				t.Fatal(err)

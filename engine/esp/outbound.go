@@ -36,7 +36,7 @@ func NewOutbound(s suite.Phase2, spi uint32, keymat []byte, rand io.Reader) (*Ou
 		return nil, err
 	}
 	o := &Outbound{spi: spi, crypto: crypto}
-	if crypto.aead == nil {
+	if crypto.gcm == nil {
 		if o.ivs, err = newIVSource(rand); err != nil {
 			return nil, err
 		}

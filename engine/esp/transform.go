@@ -21,11 +21,11 @@ import (
 type transform struct {
 	format
 
-	aead  cipher.AEAD // GCM, nil for the others
-	nonce [saltLen + gcmIVLen]byte
-
-	// Of AES-CBC and of HMAC-SHA1 and -SHA256, all packets at once; nil for the
-	// others, which go packet by packet.
+	// Of AES-GCM, AES-CBC and HMAC-SHA1 and -SHA256, all packets at once; nil for
+	// the others, which go packet by packet.
+	gcm     *multibuffer.GCM
+	gcmJobs []multibuffer.GCMJob
+	salt    [saltLen]byte
 	cbcs    *multibuffer.CBC
 	cbcJobs []multibuffer.CBCJob
 	macs    *multibuffer.HMAC
@@ -48,26 +48,12 @@ func newTransform(s suite.Phase2, keymat []byte, encrypt bool) (*transform, erro
 	}
 	t := &transform{format: f}
 	key, rest := keymat[:f.keyLen], keymat[f.keyLen:]
-	block, err := newBlock(s.Cipher, key)
-	if err != nil {
+	if err := t.setCipher(s.Cipher, key, encrypt); err != nil {
 		return nil, fmt.Errorf("esp: encryption key: %w", err)
 	}
-	if s.Cipher == suite.AESGCM16 {
-		copy(t.nonce[:saltLen], rest)
-		if t.aead, err = cipher.NewGCM(block); err != nil {
-			return nil, fmt.Errorf("esp: %w", err)
-		}
+	if t.gcm != nil {
+		copy(t.salt[:], rest)
 		return t, nil
-	}
-	switch {
-	case s.Cipher == suite.AESCBC:
-		if t.cbcs, err = multibuffer.NewCBC(key); err != nil {
-			return nil, fmt.Errorf("esp: %w", err)
-		}
-	case encrypt:
-		t.cbc = cipher.NewCBCEncrypter(block, t.chain[:f.ivLen])
-	default:
-		t.cbc = cipher.NewCBCDecrypter(block, t.chain[:f.ivLen])
 	}
 	switch s.Hash {
 	case suite.SHA1:
@@ -86,22 +72,38 @@ func Fast(s suite.Phase2) bool {
 	return s.Cipher == suite.AESGCM16 || s.Cipher == suite.AESCBC && (s.Hash == suite.SHA1 || s.Hash == suite.SHA256)
 }
 
-// newBlock takes weak DES keys as they are, like everybody (RFC 2451, 2.3 would
+// setCipher takes weak DES keys as they are, like everybody (RFC 2451, 2.3 would
 // have them refused, after both ends have agreed on them).
-func newBlock(c suite.Cipher, key []byte) (cipher.Block, error) {
+func (t *transform) setCipher(c suite.Cipher, key []byte, encrypt bool) error {
+	var block cipher.Block
+	var err error
 	switch c {
+	case suite.AESGCM16:
+		t.gcm, err = multibuffer.NewGCM(key)
+		return err
+	case suite.AESCBC:
+		t.cbcs, err = multibuffer.NewCBC(key)
+		return err
 	case suite.DES:
-		return des.NewCipher(key)
-	case suite.TripleDES:
-		return des.NewTripleDESCipher(key)
+		block, err = des.NewCipher(key)
+	default:
+		block, err = des.NewTripleDESCipher(key)
 	}
-	return aes.NewCipher(key)
+	switch {
+	case err != nil:
+		return err
+	case encrypt:
+		t.cbc = cipher.NewCBCEncrypter(block, t.chain[:t.ivLen])
+	default:
+		t.cbc = cipher.NewCBCDecrypter(block, t.chain[:t.ivLen])
+	}
+	return nil
 }
 
 // encrypt encrypts the packets, whose IVs are in place.
 func (t *transform) encrypt(pkts [][]byte) {
-	if t.aead != nil {
-		t.sealGCM(pkts)
+	if t.gcm != nil {
+		t.gcm.Seal(t.sealed(pkts))
 		return
 	}
 	if t.cbcs != nil {
@@ -118,7 +120,7 @@ func (t *transform) encrypt(pkts [][]byte) {
 
 // decrypt undoes encrypt, for packets that verify has passed.
 func (t *transform) decrypt(pkts [][]byte) {
-	if t.aead != nil {
+	if t.gcm != nil {
 		return // verify has done it
 	}
 	if t.cbcs != nil {
@@ -169,7 +171,7 @@ func (t *transform) xorChain(body, iv []byte) {
 
 // authenticate puts the ICVs on encrypted packets.
 func (t *transform) authenticate(pkts [][]byte) {
-	if t.aead != nil {
+	if t.gcm != nil {
 		return // encrypt has done it
 	}
 	if t.macs != nil {
@@ -186,8 +188,12 @@ func (t *transform) authenticate(pkts [][]byte) {
 
 // verify says for each packet whether its ICV is right.
 func (t *transform) verify(pkts [][]byte, good []bool) {
-	if t.aead != nil {
-		t.openGCM(pkts, good)
+	if t.gcm != nil {
+		jobs := t.sealed(pkts)
+		t.gcm.Open(jobs)
+		for i := range jobs {
+			good[i] = jobs[i].Good
+		}
 		return
 	}
 	if t.macs != nil {
@@ -210,21 +216,18 @@ func (t *transform) hmac(msg []byte) []byte {
 	return t.mac.Sum(t.sum[:0])
 }
 
-// sealGCM encrypts and authenticates at once (RFC 4106, 3 to 5).
-func (t *transform) sealGCM(pkts [][]byte) {
-	for _, p := range pkts {
-		copy(t.nonce[saltLen:], p[headerLen:t.headLen()])
-		body := p[t.headLen() : len(p)-t.icvLen]
-		t.aead.Seal(body[:0], t.nonce[:], body, p[:headerLen])
+// sealed are the packets as AES-GCM has them (RFC 4106, 3 to 5): the nonce is
+// salt and IV, SPI and sequence number are authenticated only.
+func (t *transform) sealed(pkts [][]byte) []multibuffer.GCMJob {
+	if cap(t.gcmJobs) < len(pkts) {
+		t.gcmJobs = make([]multibuffer.GCMJob, len(pkts))
 	}
-}
-
-// openGCM decrypts the packets whose ICV is right.
-func (t *transform) openGCM(pkts [][]byte, good []bool) {
+	t.gcmJobs = t.gcmJobs[:len(pkts)]
 	for i, p := range pkts {
-		copy(t.nonce[saltLen:], p[headerLen:t.headLen()])
-		body := p[t.headLen():]
-		_, err := t.aead.Open(body[:0], t.nonce[:], body, p[:headerLen])
-		good[i] = err == nil
+		j := &t.gcmJobs[i]
+		copy(j.Nonce[:], t.salt[:])
+		copy(j.Nonce[saltLen:], p[headerLen:t.headLen()])
+		j.AAD, j.Data = p[:headerLen], p[t.headLen():]
 	}
+	return t.gcmJobs
 }
