@@ -2,7 +2,6 @@ package profile
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,19 +118,6 @@ func onlyEmpty(dst *string) func(*value) {
 		}
 		return nil
 	})
-}
-
-// onlyEmptyList is a list that is not honoured yet.
-func onlyEmptyList(dst *[]string) func(*value) {
-	return func(v *value) {
-		var got []string
-		list(&got, math.MaxInt, func(s string) (string, error) { return s, nil })(v)
-		if len(got) > 0 {
-			v.fault("is not supported yet: leave it out or empty")
-			return
-		}
-		*dst = nil
-	}
 }
 
 // integer is a whole number from low to high, or zero where that is allowed.

@@ -14,8 +14,6 @@ func (p *Profile) notYet() map[string]bool {
 	return map[string]bool{
 		"ppp.mppe":             p.PPP.MPPE == "auto",
 		"routing.from_gateway": p.Routing.FromGateway,
-		"dns.mode":             p.DNS.Mode == "auto",
-		"reconnect.on_drop":    p.Reconnect.OnDrop,
 	}
 }
 

@@ -27,7 +27,7 @@ dpd_interval = 30
 [kill]
 switch = true
 [dns]
-mode = "manual"
+mode = "system"
 `, []string{
 		`f.toml:1: server: unknown key; allowed: version, id, name, preset, servers, user, domain, ask_password, [ipsec], [l2tp], [ppp], [routing], [dns], [reconnect]`,
 		`f.toml:2: version: 2 is out of range; allowed: 1 to 1`,
@@ -38,7 +38,7 @@ mode = "manual"
 		`f.toml:8: ipsec.phase1: unknown algorithm "aes256": a phase 1 suite is cipher-hash-group, such as aes256-sha256-modp2048`,
 		`f.toml:9: ipsec.dpd_interval: must be a string, not an integer`,
 		`f.toml:10: kill: unknown key; allowed: version, id, name, preset, servers, user, domain, ask_password, [ipsec], [l2tp], [ppp], [routing], [dns], [reconnect]`,
-		`f.toml:13: dns.mode: "manual" is not supported yet; allowed: off`,
+		`f.toml:13: dns.mode: "system" is not known; allowed: auto, manual, off`,
 	}},
 	{"syntax", minimal + "name = \n", []string{"f.toml:3: is not valid TOML: unexpected character U+000A at start of value"}},
 	{"key twice", minimal + "user = \"bob\"\n", []string{"f.toml:3: user: is not valid TOML: key user is already defined"}},
@@ -77,8 +77,7 @@ servers = "10.0.0.1"
 		`f.toml:10: ppp.mru: must be an integer, not a date or time`,
 		`f.toml:12: dns.servers: must be a list of strings, not a string`,
 	}},
-	{"not supported yet", minimal + `ask_password = true
-[ipsec]
+	{"not supported yet", minimal + `[ipsec]
 certificate = "me.p12"
 ca = "ca.pem"
 group = "staff"
@@ -86,38 +85,40 @@ group = "staff"
 auth = ["eap-tls", "mschapv2", "mschap"]
 mppe = "require"
 [routing]
-kill_switch = true
-local_network = false
 from_gateway = true
-[dns]
-servers = ["10.0.0.1"]
-search = ["example.com"]
-domains = ["example.com"]
 [reconnect]
-on_drop = true
-on_start = true
 idle_disconnect = "5m"
 `, []string{
-		`f.toml:3: ask_password: true is not supported yet; allowed: false`,
-		`f.toml:5: ipsec.certificate: is not supported yet: leave it out or empty`,
-		`f.toml:6: ipsec.ca: is not supported yet: leave it out or empty`,
-		`f.toml:7: ipsec.group: is not supported yet: leave it out or empty`,
-		`f.toml:9: ppp.auth: "eap-tls" is not supported yet; allowed: mschapv2, chap, pap`,
-		`f.toml:9: ppp.auth: "mschap" is not supported yet; allowed: mschapv2, chap, pap`,
-		`f.toml:10: ppp.mppe: "require" is not supported yet; allowed: off`,
-		`f.toml:12: routing.kill_switch: true is not supported yet; allowed: false`,
-		`f.toml:13: routing.local_network: false is not supported yet; allowed: true`,
-		`f.toml:14: routing.from_gateway: true is not supported yet; allowed: false`,
-		`f.toml:16: dns.servers: is not supported yet: leave it out or empty`,
-		`f.toml:17: dns.search: is not supported yet: leave it out or empty`,
-		`f.toml:18: dns.domains: is not supported yet: leave it out or empty`,
-		`f.toml:20: reconnect.on_drop: true is not supported yet; allowed: false`,
-		`f.toml:21: reconnect.on_start: true is not supported yet; allowed: false`,
-		`f.toml:22: reconnect.idle_disconnect: "5m" is not supported yet; allowed: "0"`,
+		`f.toml:4: ipsec.certificate: is not supported yet: leave it out or empty`,
+		`f.toml:5: ipsec.ca: is not supported yet: leave it out or empty`,
+		`f.toml:6: ipsec.group: is not supported yet: leave it out or empty`,
+		`f.toml:8: ppp.auth: "eap-tls" is not supported yet; allowed: mschapv2, chap, pap`,
+		`f.toml:8: ppp.auth: "mschap" is not supported yet; allowed: mschapv2, chap, pap`,
+		`f.toml:9: ppp.mppe: "require" is not supported yet; allowed: off`,
+		`f.toml:11: routing.from_gateway: true is not supported yet; allowed: false`,
+		`f.toml:13: reconnect.idle_disconnect: "5m" is not supported yet; allowed: "0"`,
 	}},
-	{"defaults that do nothing yet, spelled out", minimal + "dns.mode = \"auto\"\nppp.mppe = \"auto\"\n", []string{
-		`f.toml:3: dns.mode: "auto" is not supported yet; allowed: off`,
-		`f.toml:4: ppp.mppe: "auto" is not supported yet; allowed: off`,
+	{"values of dns", minimal + `[dns]
+mode = "manual"
+servers = ["ns.example.com", "0.0.0.0", "fe80::1%eth0"]
+search = ["a b", "", "-x.example.com"]
+domains = ["größe.example", "a..b"]
+`, []string{
+		`f.toml:5: dns.servers: "ns.example.com" is no name server; allowed: an address such as 10.99.0.1`,
+		`f.toml:5: dns.servers: "0.0.0.0" is no name server; allowed: an address such as 10.99.0.1`,
+		`f.toml:5: dns.servers: "fe80::1%eth0" is no name server; allowed: an address such as 10.99.0.1`,
+		`f.toml:6: dns.search: "a b" is no domain; allowed: a name such as corp.example.com, beyond ASCII in its xn-- form`,
+		`f.toml:6: dns.search: "" is no domain; allowed: a name such as corp.example.com, beyond ASCII in its xn-- form`,
+		`f.toml:6: dns.search: "-x.example.com" is no domain; allowed: a name such as corp.example.com, beyond ASCII in its xn-- form`,
+		`f.toml:7: dns.domains: "größe.example" is no domain; allowed: a name such as corp.example.com, beyond ASCII in its xn-- form`,
+		`f.toml:7: dns.domains: "a..b" is no domain; allowed: a name such as corp.example.com, beyond ASCII in its xn-- form`,
+	}},
+	{"no name servers", minimal + "[dns]\nmode = \"manual\"\n", []string{`f.toml: dns.servers: must name at least one name server for dns.mode = "manual"`}},
+	{"name servers that are not asked", minimal + "[dns]\nservers = [\"10.0.0.1\"]\n", []string{`f.toml:4: dns.servers: is only for dns.mode = "manual"; with "auto" they are not asked`}},
+	{"domains without name servers", minimal + "[dns]\nmode = \"off\"\nsearch = [\"a\"]\ndomains = [\"b\"]\n", []string{
+		`f.toml:5: dns.search: has no meaning with dns.mode = "off"`, `f.toml:6: dns.domains: has no meaning with dns.mode = "off"`}},
+	{"defaults that do nothing yet, spelled out", minimal + "ppp.mppe = \"auto\"\n", []string{
+		`f.toml:3: ppp.mppe: "auto" is not supported yet; allowed: off`,
 	}},
 	{"values of the top", `id = "42"
 name = "a\nb"

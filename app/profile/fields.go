@@ -16,6 +16,7 @@ import (
 const (
 	maxLogin = 255 // octets: the length field of PAP (RFC 1334, 2.2.1)
 	maxHost  = 253 // octets of a host name (RFC 1035, 2.3.4)
+	maxLabel = 63  // octets of a part of one (the same)
 )
 
 // Ours.
@@ -26,6 +27,7 @@ const (
 	maxServers = 16
 	maxRoutes  = 10000 // lists of the networks of a whole country are that long
 	maxName    = 255   // octets
+	maxNames   = 16    // name servers, and domains of each kind
 	// Below this no IPv4 host has to receive whole packets (RFC 791).
 	minMRU = 576
 	maxMRU = 1500
@@ -77,7 +79,7 @@ func (p *Profile) fields() []field {
 		{"servers", list(&p.Servers, maxServers, parseServer)},
 		{"user", text(&p.User, checkUser)},
 		{"domain", text(&p.Domain, checkDomain)},
-		{"ask_password", onlyBool(&p.AskPassword, false)},
+		{"ask_password", boolean(&p.AskPassword)},
 	}, p.IPsec.fields(), p.L2TP.fields(), p.PPP.fields(), p.Routing.fields(), p.DNS.fields(), p.Reconnect.fields())
 }
 
@@ -133,25 +135,25 @@ func (c *Routing) fields() []field {
 		{"routing.include", list(&c.Include, maxRoutes, parsePrefix)},
 		{"routing.exclude", list(&c.Exclude, maxRoutes, parsePrefix)},
 		{"routing.from_gateway", onlyBool(&c.FromGateway, false)},
-		{"routing.local_network", onlyBool(&c.LocalNetwork, true)},
+		{"routing.local_network", boolean(&c.LocalNetwork)},
 		{"routing.ipv6", choice(&c.IPv6, []string{"auto", "block", "leave"})},
-		{"routing.kill_switch", onlyBool(&c.KillSwitch, false)},
+		{"routing.kill_switch", boolean(&c.KillSwitch)},
 	}
 }
 
 func (c *DNS) fields() []field {
 	return []field{
-		{"dns.mode", choice(&c.Mode, []string{"off"}, "auto", "manual")},
-		{"dns.servers", onlyEmptyList(&c.Servers)},
-		{"dns.search", onlyEmptyList(&c.Search)},
-		{"dns.domains", onlyEmptyList(&c.Domains)},
+		{"dns.mode", choice(&c.Mode, []string{"auto", "manual", "off"})},
+		{"dns.servers", list(&c.Servers, maxNames, parseNameServer)},
+		{"dns.search", list(&c.Search, maxNames, parseDomainName)},
+		{"dns.domains", list(&c.Domains, maxNames, parseDomainName)},
 	}
 }
 
 func (c *Reconnect) fields() []field {
 	return []field{
-		{"reconnect.on_drop", onlyBool(&c.OnDrop, false)},
-		{"reconnect.on_start", onlyBool(&c.OnStart, false)},
+		{"reconnect.on_drop", boolean(&c.OnDrop)},
+		{"reconnect.on_start", boolean(&c.OnStart)},
 		{"reconnect.idle_disconnect", parsed(&c.IdleDisconnect, func(s string) (Duration, error) {
 			if t, err := time.ParseDuration(s); err != nil || t != 0 {
 				return 0, fmt.Errorf("%q is not supported yet; allowed: \"0\"", s)
@@ -183,8 +185,29 @@ func (p *Profile) check(d *decoder) {
 	if split && len(p.Routing.Exclude) > 0 {
 		d.missing("routing.exclude", "is only for routing.mode = \"full\"; in split mode nothing else goes through the tunnel")
 	}
+	p.DNS.check(d)
 	if !p.IPsec.Enabled && p.L2TP.SourcePort == 0 && p.IPsec.SourcePorts == "standard" {
 		d.missing("ipsec.source_ports", "has no meaning with ipsec.enabled = false; use l2tp.source_port = 1701")
+	}
+}
+
+// check looks at what the keys of [dns] say together.
+func (c *DNS) check(d *decoder) {
+	switch {
+	case d.bad["dns.mode"]:
+	case c.Mode == "manual" && len(c.Servers) == 0:
+		d.missing("dns.servers", "must name at least one name server for dns.mode = \"manual\"")
+	case c.Mode != "manual" && len(c.Servers) > 0:
+		d.missing("dns.servers", "is only for dns.mode = \"manual\"; with %q they are not asked", c.Mode)
+	}
+	if c.Mode != "off" || d.bad["dns.mode"] {
+		return
+	}
+	if len(c.Search) > 0 {
+		d.missing("dns.search", "has no meaning with dns.mode = \"off\"")
+	}
+	if len(c.Domains) > 0 {
+		d.missing("dns.domains", "has no meaning with dns.mode = \"off\"")
 	}
 }
 
@@ -253,9 +276,30 @@ func parseServer(s string) (string, error) {
 		return "", fmt.Errorf("%q is no gateway; %s", s, allowed)
 	}
 	for _, l := range labels {
-		if len(l) > 63 || !hostLabel.MatchString(l) {
+		if len(l) > maxLabel || !hostLabel.MatchString(l) {
 			return "", fmt.Errorf("%q is no gateway; %s", s, allowed)
 		}
+	}
+	return s, nil
+}
+
+func parseNameServer(s string) (string, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" {
+		return "", fmt.Errorf("%q is no name server; allowed: an address such as 10.99.0.1", s)
+	}
+	return s, nil
+}
+
+// parseDomainName accepts a domain, with or without dots around it.
+func parseDomainName(s string) (string, error) {
+	name := strings.TrimSuffix(strings.TrimPrefix(s, "."), ".")
+	bad := len(name) > maxHost
+	for label := range strings.SplitSeq(name, ".") {
+		bad = bad || len(label) > maxLabel || !hostLabel.MatchString(label)
+	}
+	if bad {
+		return "", fmt.Errorf("%q is no domain; allowed: a name such as corp.example.com, beyond ASCII in its xn-- form", s)
 	}
 	return s, nil
 }

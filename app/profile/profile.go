@@ -5,12 +5,14 @@ package profile
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/suite"
@@ -91,7 +93,7 @@ type Routing struct {
 
 // DNS says which resolvers are used while connected.
 type DNS struct {
-	Mode    string   `toml:"mode"` // auto (nothing yet), off
+	Mode    string   `toml:"mode"` // auto (the gateway's), manual, off
 	Servers []string `toml:"servers"`
 	Search  []string `toml:"search"`
 	Domains []string `toml:"domains"`
@@ -126,13 +128,23 @@ func Default() *Profile {
 }
 
 // Load reads and checks the profile file at path. The error of a faulty file
-// is a *Error that lists every fault.
+// is a *Error that lists every fault. A missing id is the same each time that the
+// file is read there.
 func Load(path string) (*Profile, error) {
 	data, err := readFile(path, func(string, fs.FileInfo) error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data)
+	return parse(path, data, func() string { return pathID(path) })
+}
+
+// pathID is the id of a file without one, outside of any Store (RFC 9562, 5.8).
+func pathID(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	sum := sha256.Sum256([]byte("culvert profile at " + path))
+	return formatUUID([16]byte(sum[:16]), 8)
 }
 
 // readFile reads a file that check has nothing against.

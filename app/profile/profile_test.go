@@ -23,7 +23,7 @@ preset = "mikrotik"
 servers = ["vpn.example.com", "198.51.100.1", "2001:db8::1"]
 user = "alice smith=1"
 domain = "CORP"
-ask_password = false
+ask_password = true
 
 [ipsec]
 enabled = true
@@ -61,19 +61,19 @@ mode = "split"
 include = ["10.0.0.0/8", "192.0.2.7/32"]
 exclude = []
 from_gateway = false
-local_network = true
+local_network = false
 ipv6 = "leave"
-kill_switch = false
+kill_switch = true
 
 [dns]
-mode = "off"
-servers = []
-search = []
-domains = []
+mode = "manual"
+servers = ["10.99.0.1", "2001:db8::53"]
+search = ["example.com"]
+domains = ["corp.example.com", ".intern"]
 
 [reconnect]
 on_drop = false
-on_start = false
+on_start = true
 idle_disconnect = "0"
 `
 
@@ -156,15 +156,15 @@ func TestMarshalNotYet(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"\n# from_gateway = true  (not supported yet: without effect)\n", "\n# on_drop = true  (not supported yet: without effect)\n",
+		"\n# from_gateway = true  (not supported yet: without effect)\n", "\non_drop = true\n",
 		"\n# mppe = 'auto'  (not supported yet: without effect)\n", "\nmode = 'off'\n", "\nmode = 'full'\n",
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	if n := strings.Count(string(out), "not supported yet"); n != 3 {
-		t.Errorf("%d keys are without effect, want 3:\n%s", n, out)
+	if n := strings.Count(string(out), "not supported yet"); n != 2 {
+		t.Errorf("%d keys are without effect, want 2:\n%s", n, out)
 	}
 }
 
@@ -234,6 +234,17 @@ func TestLoad(t *testing.T) {
 	}
 	if p, err := Load(path); err != nil || p.Name != "Office" {
 		t.Errorf("Load = %+v, %v", p, err)
+	}
+	bare := filepath.Join(t.TempDir(), "bare.toml")
+	if err := os.WriteFile(bare, []byte(minimal), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	first, err := Load(bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Load(bare); err != nil || again.ID != first.ID || !uuid.MatchString(first.ID) {
+		t.Errorf("a file without an id has %q, and then %q, %v: want the same UUID", first.ID, again.ID, err)
 	}
 	if _, err := Load(path + "x"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Load of no file = %v, want ErrNotExist", err)

@@ -53,6 +53,44 @@ func (s *Store) Save(e Entry) (Entry, error) {
 	return readEntry(e.Path, false), nil
 }
 
+// SaveText writes another text into the file of an Entry, one with faults as well.
+// The error is ErrReadOnly, ErrChanged, ErrLocked, a *NameTakenError, a *Error with
+// every fault of the text, or the system's; the file is then as it was. A profile
+// keeps its id, by which its secrets are found.
+func (s *Store) SaveText(e Entry, text []byte) (Entry, error) {
+	if e.ReadOnly {
+		return e, fmt.Errorf("profile: %s %w", e.Path, ErrReadOnly)
+	}
+	p, err := parse(e.Path, text, func() string { return fileID(e.Path, false) })
+	if err != nil {
+		return e, err
+	}
+	if e.Profile != nil && !strings.EqualFold(p.ID, e.Profile.ID) {
+		return e, newError([]Fault{{File: e.Path, Key: "id", Message: fmt.Sprintf("must stay %q: its secrets are found by it", e.Profile.ID)}})
+	}
+	err = s.locked(func() error {
+		if err := s.unchanged(e); err != nil || bytes.Equal(text, e.text) {
+			return err
+		}
+		list, _ := s.List() // the profiles that can be read
+		for _, o := range list {
+			if o.Path != e.Path && strings.EqualFold(o.id(), p.ID) {
+				return newError([]Fault{twinFault(e.Path, o.Path)})
+			}
+		}
+		if e.Profile == nil || e.Profile.Name != p.Name {
+			if err := taken(list, p.Name, e.Path); err != nil {
+				return err
+			}
+		}
+		return s.replace(e.Path, text)
+	})
+	if err != nil {
+		return e, err
+	}
+	return readEntry(e.Path, false), nil
+}
+
 // newText is what the file has to say.
 func (e Entry) newText() ([]byte, error) {
 	text, err := e.Profile.checked()

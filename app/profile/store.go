@@ -204,12 +204,16 @@ func markTwins(list []Entry) {
 		}
 		id := strings.ToLower(e.Profile.ID)
 		if other, twin := first[id]; twin {
-			message := fmt.Sprintf("is also that of %s; leave it out to have another one made", other)
-			list[i].Profile, list[i].Err = nil, newError([]Fault{{File: e.Path, Key: "id", Message: message}})
+			list[i].Profile, list[i].Err = nil, newError([]Fault{twinFault(e.Path, other)})
 			continue
 		}
 		first[id] = e.Path
 	}
+}
+
+// twinFault is the fault of a file with the id of another one.
+func twinFault(path, other string) Fault {
+	return Fault{File: path, Key: "id", Message: fmt.Sprintf("is also that of %s; leave it out to have another one made", other)}
 }
 
 // order is the ids that come first.

@@ -559,3 +559,49 @@ func TestStandardFolders(t *testing.T) {
 		t.Error("without a home: no error")
 	}
 }
+
+// A text that a person wrote is kept as it is, or refused with nothing changed.
+func TestSaveText(t *testing.T) {
+	s, f := newTestStore(t)
+	e, other := mustCreate(t, s, "Office"), mustCreate(t, s, "Home")
+	mine := "# mine\n" + read(t, e.Path) + "[ppp]\nmru = 1280 # small\n"
+	e, err := s.SaveText(e, []byte(mine))
+	if err != nil || read(t, e.Path) != mine || e.Profile.PPP.MRU != 1280 {
+		t.Fatalf("SaveText: %v, and the file is\n%s", err, read(t, e.Path))
+	}
+	for _, c := range []struct {
+		name, from, to, want string
+	}{
+		{"a fault", "mru = 1280", "mru = 7", "ppp.mru: 7 is out of range"},
+		{"another id", e.Profile.ID, "00000000-0000-4000-8000-000000000001", "id: must stay"},
+		{"no id", "id = '" + e.Profile.ID + "'\n", "", "id: must stay"},
+		{"a name that is taken", "'Office'", "'home'", "is called \"Home\" already"},
+	} {
+		if _, err := s.SaveText(e, []byte(strings.Replace(mine, c.from, c.to, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: SaveText = %v, want %q", c.name, err, c.want)
+		}
+	}
+	if got := read(t, e.Path); got != mine {
+		t.Errorf("the file is now\n%s", got)
+	}
+	if _, err := s.SaveText(Entry{Path: e.Path, ReadOnly: true}, []byte(mine)); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("SaveText of the machine's = %v, want ErrReadOnly", err)
+	}
+
+	// One with a fault is mended; it must not become another one's twin.
+	put(t, f.User, "broken.toml", "servers = []\n")
+	b, err := s.Find("broken")
+	if err == nil {
+		t.Fatal("a file without a server can be used")
+	}
+	if _, err := s.SaveText(b, []byte("id = \""+other.Profile.ID+"\"\n"+minimal)); err == nil || !strings.Contains(err.Error(), "is also that of "+other.Path) {
+		t.Errorf("SaveText of a twin = %v", err)
+	}
+	if b, err = s.SaveText(b, []byte(minimal)); err != nil || b.Profile == nil {
+		t.Errorf("SaveText of a mended file = %+v, %v", b, err)
+	}
+	e.text = []byte("as it was long ago")
+	if _, err := s.SaveText(e, []byte(mine+"# more\n")); !errors.Is(err, ErrChanged) {
+		t.Errorf("SaveText of what was changed meanwhile = %v, want ErrChanged", err)
+	}
+}

@@ -140,8 +140,8 @@ func TestEdit(t *testing.T) {
 		{"a dotted key", withID + minimal + "ppp.mru = 1400\n[l2tp]\n", func(p *Profile) { p.PPP.MRU, p.PPP.EchoFailures = 1280, 9 },
 			withID + minimal + "ppp.mru = 1280\nppp.echo_failures = 9\n[l2tp]\n"},
 		{"back to the default", withID + minimal + "[ppp]\nmru = 1400\n", func(p *Profile) { p.PPP.MRU = 0 }, withID + minimal + "[ppp]\nmru = 0\n"},
-		{"back to a default that does nothing yet", withID + minimal + "[dns] # names\nmode = \"off\" # for now\n# end\n", func(p *Profile) { p.DNS.Mode = Default().DNS.Mode },
-			withID + minimal + "[dns] # names\n# end\n"},
+		{"back to a default that does nothing yet", withID + minimal + "[ppp] # link\nmppe = \"off\" # for now\n# end\n", func(p *Profile) { p.PPP.MPPE = Default().PPP.MPPE },
+			withID + minimal + "[ppp] # link\n# end\n"},
 		{"no end of line", withID + strings.TrimSuffix(minimal, "\n"), func(p *Profile) { p.Domain = "CORP" }, withID + minimal + "domain = 'CORP'\n"},
 		{"Windows ends of lines", strings.ReplaceAll(withID+minimal+"[ppp]\n", "\n", "\r\n"), func(p *Profile) { p.Domain, p.PPP.MRU, p.IPsec.RemoteID = "CORP", 1280, "x" },
 			strings.ReplaceAll(withID+minimal+"domain = 'CORP'\n[ppp]\nmru = 1280\n\n[ipsec]\nremote_id = 'x'\n", "\n", "\r\n")},
@@ -164,13 +164,13 @@ func TestEdit(t *testing.T) {
 
 // Where an edit cannot be made by the key it says so, rather than something else.
 func TestEditGivesUp(t *testing.T) {
-	text := withID + minimal + "dns = { mode = \"off\" }\n"
+	text := withID + minimal + "ppp = { mppe = \"off\" }\n"
 	p, err := Parse("f", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.DNS.Mode = Default().DNS.Mode
-	if got, ok := edit([]byte(text), p); ok && p.notYet()["dns.mode"] {
+	p.PPP.MPPE = Default().PPP.MPPE
+	if got, ok := edit([]byte(text), p); ok && p.notYet()["ppp.mppe"] {
 		t.Errorf("edit = %s", got)
 	}
 	p.Name = "a\nb" // no name
