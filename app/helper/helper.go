@@ -18,7 +18,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -93,6 +92,7 @@ type Helper struct {
 	inputs  *mailbox
 	hub     *hub
 	wish    wishFile
+	pulse   pulse
 
 	mu       sync.Mutex // guards what follows
 	working  bool       // there is an engine
@@ -104,7 +104,7 @@ func New(cfg Config) (*Helper, error) {
 	if cfg.Log == nil {
 		cfg.Log = logging.New(logging.Config{Entries: 1, Octets: 1})
 	}
-	j, err := OpenJournal(filepath.Join(cfg.StateDir, "journal.json"))
+	j, err := journalOf(cfg.StateDir)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +112,9 @@ func New(cfg Config) (*Helper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Helper{cfg: cfg, journal: j, system: sys, inputs: newMailbox(), hub: newHub(),
-		wish: wishFile{filepath.Join(cfg.StateDir, "wish.json")}}, nil
+	h := &Helper{cfg: cfg, journal: j, system: sys, inputs: newMailbox(), hub: newHub(), wish: wishOf(cfg.StateDir)}
+	h.pulse.beats.Store(1) // it was made
+	return h, nil
 }
 
 // Tell gives the helper what the machine's network and power do: supervisor.Route,

@@ -19,6 +19,11 @@ type Journal struct {
 	records map[string]json.RawMessage
 }
 
+// journalOf is the journal that is kept in the directory.
+func journalOf(stateDir string) (*Journal, error) {
+	return OpenJournal(filepath.Join(stateDir, "journal.json"))
+}
+
 // OpenJournal reads the journal at path, which need not exist. One that cannot be
 // read as such is an error: what it said has to be found out by a person.
 func OpenJournal(path string) (*Journal, error) {

@@ -61,6 +61,11 @@ func (l *loop) run(ctx context.Context) {
 
 // take is step for what somebody sent.
 func (l *loop) take(r request) {
+	l.pulse.beats.Add(1)
+	if r.in == nil {
+		l.pulse.asked.Store(false)
+		return
+	}
 	now := time.Now()
 	if _, ok := r.in.(supervisor.Route); ok {
 		l.follow()
@@ -126,6 +131,7 @@ func (l *loop) execute() {
 
 // do does one thing.
 func (l *loop) do(e supervisor.Effect) {
+	l.pulse.beats.Add(1)
 	switch e := e.(type) {
 	case supervisor.StartEngine:
 		l.start(e)

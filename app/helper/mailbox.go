@@ -9,7 +9,7 @@ import (
 
 // request is an input and what goes with it.
 type request struct {
-	in      supervisor.Input
+	in      supervisor.Input // nil: a sign of life is all that is wanted
 	secrets *profile.Secrets // of Connect and Answer
 	answer  chan<- error     // room for one; nil: nobody waits
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/logging"
@@ -25,9 +26,14 @@ const (
 )
 
 const usage = `usage: culvertd [--socket PATH] [--state DIR] [--debug]
+       culvertd --hold | --restore [--state DIR]
 
 The helper of Culvert: it connects for people who need no privilege themselves.
 It runs as root, or as the system's service; users ask it with culvert.
+
+--hold closes the kill switch again that was closed when the machine went down,
+and ends: for before there is any network. --restore puts the machine back to
+how it was without a helper, the kill switch included: for when none follows.
 `
 
 // Main is the program culvertd; version is its own.
@@ -38,6 +44,7 @@ func Main(version string, args []string, errs io.Writer) int {
 	socket := f.String("socket", "", "")
 	state := f.String("state", stateDir(), "")
 	debug := f.Bool("debug", false, "")
+	hold, restore := f.Bool("hold", false, ""), f.Bool("restore", false, "")
 	if err := f.Parse(args); err != nil || f.NArg() > 0 {
 		if err == nil {
 			f.Usage()
@@ -48,10 +55,24 @@ func Main(version string, args []string, errs io.Writer) int {
 	if *debug {
 		level = slog.LevelDebug
 	}
-	log := logging.New(logging.Config{Level: level, Output: errs})
-	err := service.Run(context.Background(), serviceName, func(ctx context.Context, ready func(), _ <-chan service.Event) error {
-		return serve(ctx, version, *socket, *state, log, ready)
-	})
+	err := service.NoDumps()
+	switch {
+	case err != nil:
+	case *restore:
+		err = Restore(*state)
+	case *hold:
+		err = Hold(context.Background(), *state)
+	default:
+		log := logging.New(logging.Config{Level: level, Output: errs})
+		var at atomic.Pointer[Helper] // nil: not made yet
+		err = service.Service{
+			Name: serviceName,
+			Main: func(ctx context.Context, ready func(), _ <-chan service.Event) error {
+				return serve(ctx, version, *socket, *state, log, ready, at.Store)
+			},
+			Healthy: func() bool { h := at.Load(); return h == nil || h.Healthy() },
+		}.Run(context.Background())
+	}
 	if err != nil {
 		fmt.Fprintf(errs, "culvertd: %v\n", err)
 		return 1
@@ -59,12 +80,13 @@ func Main(version string, args []string, errs io.Writer) int {
 	return 0
 }
 
-// serve is the service's work.
-func serve(ctx context.Context, version, socket, state string, log *logging.Log, ready func()) error {
+// serve is the service's work; it tells made of the helper.
+func serve(ctx context.Context, version, socket, state string, log *logging.Log, ready func(), made func(*Helper)) error {
 	l, err := ipc.Listen(socket)
 	if err != nil {
 		return err
 	}
+	l = ipc.Limit(l, ipc.DefaultLimits)
 	may := authorize.New(authorize.Config{})
 	h, err := New(Config{Listener: l, System: Machine, StateDir: state, Log: log, Version: version, Ready: ready,
 		Authorize: func(ctx context.Context, p ipc.Peer) error {
@@ -74,6 +96,7 @@ func serve(ctx context.Context, version, socket, state string, log *logging.Log,
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	made(h)
 	m, err := netmon.New(netmon.Options{Ignore: func(name string) bool { return strings.HasPrefix(name, ownInterface) }})
 	if err != nil {
 		return errors.Join(err, l.Close())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/app/supervisor"
@@ -13,6 +14,9 @@ import (
 
 // wishFile keeps a supervisor.Wish over a restart. It holds no secret.
 type wishFile struct{ path string }
+
+// wishOf is the wish that is kept in the directory.
+func wishOf(stateDir string) wishFile { return wishFile{filepath.Join(stateDir, "wish.json")} }
 
 // written is a wish in its file.
 type written struct {

@@ -2,6 +2,7 @@ package ipc
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -74,6 +75,16 @@ func play(part string, args []string) error {
 			return err
 		}
 		return say(p.String())
+	case "dial-many": // UID PATH NUMBER: how many are served
+		if err := become(args[0]); err != nil {
+			return err
+		}
+		conns, served, err := dialMany(args[1], args[2])
+		if err != nil {
+			return err
+		}
+		defer closeAll(conns)
+		return say(fmt.Sprint(served))
 	case "dial-and-die": // PATH
 		_, err := Dial(limited(), args[0])
 		return err
@@ -81,6 +92,34 @@ func play(part string, args []string) error {
 		return playActivated(args, say)
 	}
 	return fmt.Errorf("no such part: %s", part)
+}
+
+// dialMany connects to a listener that greets whom it accepts.
+func dialMany(path, number string) (conns []net.Conn, served int, err error) {
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, 0, err
+	}
+	for range n {
+		c, err := Dial(limited(), path)
+		if err != nil {
+			return conns, served, err
+		}
+		conns = append(conns, c)
+		switch n, err := c.Read(make([]byte, 1)); {
+		case n == 1:
+			served++
+		case !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET):
+			return conns, served, err
+		}
+	}
+	return conns, served, nil
+}
+
+func closeAll(conns []net.Conn) {
+	for _, c := range conns {
+		c.Close()
+	}
 }
 
 // become gives up root for good.

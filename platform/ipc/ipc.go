@@ -110,6 +110,7 @@ type Conn struct {
 	peer   Peer
 	known  bool
 	ask    func() (Peer, error) // finds out later; nil: peer is all there is
+	left   func()               // called by Close; nil: nobody counts
 }
 
 // newConn is a connection of a known peer.
@@ -144,6 +145,9 @@ func (c *Conn) Close() error {
 	c.closed = true
 	if c.peer.process != nil {
 		c.peer.process.Close()
+	}
+	if c.left != nil {
+		c.left()
 	}
 	return c.Conn.Close()
 }

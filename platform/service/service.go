@@ -66,6 +66,10 @@ func Run(ctx context.Context, name string, main Main) error {
 // nil when that is no more than the end of the context.
 func (s Service) Run(ctx context.Context) error { return s.run(ctx) }
 
+// NoDumps keeps what this process has in its memory out of files, whatever ends
+// it. It is called before there are secrets.
+func NoDumps() error { return noDumps() }
+
 // ended is what Run gives for Main's err.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
