@@ -4,13 +4,14 @@
 GO ?= go
 FUZZTIME ?= 30s
 NEED := packaging/linux/need
+prefix ?= /usr/local
 
 # The tests against real gateways: they need root and Debian packages, and have
 # a run and a time limit of their own.
 REAL := ./engine/interop
 UNIT = $(shell $(GO) list ./... | grep -v '/engine/interop$$')
 
-.PHONY: help run build test check unit interop soak fuzz bench clean
+.PHONY: help run build install uninstall test check unit interop soak fuzz bench clean
 
 help:
 	@echo "make run      the demonstration: a gateway and a client on this machine, no privilege, no network"
@@ -22,6 +23,7 @@ help:
 	@echo "make fuzz     each fuzz target for FUZZTIME=$(FUZZTIME)"
 	@echo "make bench    all benchmarks, and culvert's speed against wireguard-go's and OpenVPN's (root; 15 minutes)"
 	@echo "make build    the programs, into build/"
+	@echo "make install  the programs and the helper's service (systemd) below prefix=$(prefix), DESTDIR before it; uninstall: the opposite"
 	@echo "make clean    removes build/"
 
 run:
@@ -29,6 +31,9 @@ run:
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o build/ ./app/cmd/culvert ./app/cmd/culvertd
+
+install uninstall:
+	@$(MAKE) --no-print-directory -f packaging/linux/install.mk $@
 
 # Whoever cannot run the last part learns it first, not after ten minutes.
 test:
