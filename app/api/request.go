@@ -18,6 +18,7 @@ type Secrets struct {
 	PSK          Secret `json:"psk,omitempty"`
 	Password     Secret `json:"password,omitempty"`
 	TunnelSecret Secret `json:"tunnel_secret,omitempty"`
+	OTP          Secret `json:"otp,omitempty"` // of an answer only
 }
 
 // Zero overwrites every secret.
@@ -25,6 +26,7 @@ func (s *Secrets) Zero() {
 	clear(s.PSK)
 	clear(s.Password)
 	clear(s.TunnelSecret)
+	clear(s.OTP)
 }
 
 // Secret is a secret as a JSON string.

@@ -75,7 +75,12 @@ func (c *Client) Answer(ctx context.Context, s api.Secrets) error {
 // Watch calls f with the state and then with every event, until ctx is done, f
 // says false, or the helper goes away, which is an error.
 func (c *Client) Watch(ctx context.Context, f func(at time.Time, e api.Event) bool) error {
-	resp, err := c.send(ctx, http.MethodGet, "/v1/events", nil)
+	return c.stream(ctx, "/v1/events", true, f)
+}
+
+// stream reads a line at a time; endless says that its end is an error.
+func (c *Client) stream(ctx context.Context, path string, endless bool, f func(at time.Time, e api.Event) bool) error {
+	resp, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}
@@ -94,11 +99,27 @@ func (c *Client) Watch(ctx context.Context, f func(at time.Time, e api.Event) bo
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	err = lines.Err()
-	if err == nil {
+	if err = lines.Err(); err == nil {
+		if !endless {
+			return nil
+		}
 		err = io.ErrUnexpectedEOF
 	}
 	return &Error{Code: api.HelperNotRunning, Message: "the helper has gone away", cause: err}
+}
+
+// Log calls f with every line of the helper's log and, with follow, with those that
+// come, until ctx is done, f says false, or the helper goes away: that is an error
+// only with follow.
+func (c *Client) Log(ctx context.Context, follow bool, f func(at time.Time, e api.LogEvent) bool) error {
+	path := "/v1/log"
+	if follow {
+		path += "?follow=1"
+	}
+	return c.stream(ctx, path, follow, func(at time.Time, e api.Event) bool {
+		line, ok := e.(api.LogEvent)
+		return !ok || f(at, line)
+	})
 }
 
 // Error is an answer of the helper that is not a success, or that there is none.

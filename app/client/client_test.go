@@ -109,6 +109,29 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+func TestLog(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		for _, msg := range []string{"one", "two", r.URL.RawQuery} {
+			_, _ = w.Write([]byte(`{"time":"2026-11-22T12:00:00Z","type":"log","level":"info","msg":"` + msg + `"}` + "\n"))
+		}
+	})
+	var got []string
+	take := func(_ time.Time, e api.LogEvent) bool {
+		got = append(got, e.Message)
+		return len(got) != 5
+	}
+	if err := c.Log(t.Context(), false, take); err != nil || strings.Join(got, " ") != "one two " {
+		t.Errorf("Log = %q, %v", got, err)
+	}
+	if err := c.Log(t.Context(), true, take); err != nil || len(got) != 5 {
+		t.Errorf("Log that is stopped = %q, %v", got, err)
+	}
+	var e *Error
+	if err := c.Log(t.Context(), true, take); !errors.As(err, &e) || e.Code != api.HelperNotRunning || got[len(got)-1] != "follow=1" {
+		t.Errorf("Log of a helper that goes away = %q, %v", got, err)
+	}
+}
+
 func TestNobodyThere(t *testing.T) {
 	c := New(filepath.Join(t.TempDir(), "nothing"))
 	var e *Error

@@ -170,7 +170,7 @@ var table = map[api.Code]Entry{
 	failure.OSPermission: {
 		"Culvert may not change this computer's network",
 		"Making a network interface and routes takes administrator rights.",
-		"Run the same command with sudo.", 0},
+		"Connect through the service instead, or run the same command with sudo.", 0},
 	failure.OSTUN: {
 		"The network interface could not be made",
 		"The system offers no TUN device, or another program holds it.",
@@ -212,11 +212,11 @@ var table = map[api.Code]Entry{
 	api.HelperNotRunning: {
 		"The Culvert service is not running",
 		"The part of Culvert that changes the network did not answer.",
-		"Start the service culvertd, or restart the computer.", 0},
+		"On Linux run: sudo systemctl start culvertd.socket. Elsewhere restart the computer.", 0},
 	api.HelperNotAllowed: {
 		"You may not use the Culvert service",
 		"The service answers only to certain users of this computer.",
-		"Ask an administrator of this computer to add you to the group culvert.", 0},
+		"On Linux run: sudo usermod -aG culvert $USER, then sign out and in again. Elsewhere ask an administrator of this computer.", 0},
 	api.ProfileInvalid: {
 		"The profile cannot be used",
 		"The file cannot be read, or some of its settings are unknown, wrong or not supported yet.",

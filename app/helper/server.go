@@ -112,6 +112,7 @@ func (h *Helper) answerRequest(w http.ResponseWriter, r *http.Request) {
 // secretsOf moves secrets.
 func secretsOf(s *api.Secrets) *profile.Secrets {
 	out := &profile.Secrets{PSK: secret.Secret(s.PSK), Password: secret.Secret(s.Password), TunnelSecret: secret.Secret(s.TunnelSecret)}
+	clear(s.OTP) // no gateway is asked for one yet
 	*s = api.Secrets{}
 	return out
 }
