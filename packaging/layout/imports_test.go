@@ -90,6 +90,8 @@ var never = []struct {
 		why: "the view model is a pure function of the state"},
 	{from: []string{"app", "engine", "ui", "platform"}, except: []string{"engine/interop"}, to: []string{"engine/interop", "engine/enginetest"},
 		why: "what is for tests is not for programs"},
+	{from: []string{"app", "engine", "ui", "platform"}, except: []string{"engine/dhcp"}, to: []string{"github.com/insomniacslk"},
+		why: "one package speaks DHCP"},
 }
 
 // only are the packages at the bottom, and all of ours that they may import.
@@ -97,6 +99,7 @@ var only = map[string][]string{
 	"engine/internal/wire":   {},
 	"engine/packet":          {},
 	"engine/secret":          {},
+	"engine/dhcp":            {},
 	"engine/suite":           {},
 	"engine/failure":         {},
 	"engine/isakmp":          {"engine/internal/wire"},
