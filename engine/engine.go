@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/ppp"
 	"github.com/culvert-vpn/culvert/engine/stack"
@@ -64,6 +65,10 @@ type Config struct {
 	// Events, if any, gets everything that happens, from the control goroutine:
 	// it must not block.
 	Events func(now time.Time, e stack.Event)
+	// Learned, if any, has the gateway be asked for its routes and search list
+	// once packets flow, and gets the answer if one comes: once at most, from the
+	// control goroutine, so it must not block.
+	Learned func(now time.Time, o dhcp.Options)
 }
 
 // ErrAbort is the cause of a context (context.WithCancelCause) to cancel Connect

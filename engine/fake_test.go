@@ -220,14 +220,17 @@ type bed struct {
 	cfg     Config
 }
 
-func newBed(t testing.TB) *bed {
+func newBed(t testing.TB, change ...func(*gateway.Config)) *bed {
 	t.Helper()
 	b := &bed{wire: newWire(), device: newDevice()}
-	var err error
-	b.gateway, err = gateway.Start(gateway.Config{Listen: gatewayAddr, PSK: secret.Secret("lab-psk"), Network: b.wire,
+	cfg := gateway.Config{Listen: gatewayAddr, PSK: secret.Secret("lab-psk"), Network: b.wire,
 		Users:   map[string]secret.Secret{"alice": secret.Secret("correct horse")},
-		Address: netip.MustParseAddr("10.99.0.1"), Pool: netip.MustParsePrefix("10.99.0.0/24")})
-	if err != nil {
+		Address: netip.MustParseAddr("10.99.0.1"), Pool: netip.MustParsePrefix("10.99.0.0/24")}
+	for _, f := range change {
+		f(&cfg)
+	}
+	var err error
+	if b.gateway, err = gateway.Start(cfg); err != nil {
 		t.Fatal(err)
 	}
 	b.cfg = clientConfig(b.wire)

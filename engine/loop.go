@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/ike"
 	"github.com/culvert-vpn/culvert/engine/packet"
@@ -25,11 +26,16 @@ func (s *Session) run() {
 			l.message(m)
 		case <-l.timer.C:
 			l.call(s.conn.Advance)
+			if l.dhcp != nil {
+				l.callDHCP(l.dhcp.Advance)
+			}
 		case <-closing:
 			closing, l.ending = nil, true
+			l.stopAsking()
 			l.call(s.conn.Close)
 		case <-aborting:
 			aborting, l.ending = nil, true
+			l.stopAsking()
 			l.call(s.conn.Abort)
 		}
 	}
@@ -83,6 +89,8 @@ type loop struct {
 	failure *failure.Failure
 	network *stack.Network // what Device was told; nil: it was not called yet
 	ending  bool
+	dhcp    *dhcp.Conn // the question at work; nil: none
+	dhcpOut dhcp.Output
 }
 
 // call calls one method of the connection and does what it says.
@@ -145,6 +153,10 @@ func (l *loop) message(m message) {
 		l.fail(failure.Connected, failure.NetworkChanged, m.broken)
 	case m.err != nil:
 		l.call(func(now time.Time, out *stack.Output) { l.conn.Unreachable(now, m.err, out) })
+	case m.dhcp:
+		if l.dhcp != nil {
+			l.callDHCP(func(now time.Time, out *dhcp.Output) { l.dhcp.Handle(now, m.data, out) })
+		}
 	case m.l2tp:
 		l.call(func(now time.Time, out *stack.Output) { l.conn.HandleL2TP(now, m.data, m.from, out) })
 	default:
@@ -160,6 +172,9 @@ func (l *loop) setTimer() {
 	}
 	if p := l.conn.Polling(); p > 0 {
 		wait = min(wait, p)
+	}
+	if l.dhcp != nil {
+		wait = min(wait, max(0, time.Until(l.dhcp.Deadline())))
 	}
 	l.timer.Reset(wait)
 }
@@ -225,6 +240,7 @@ func (l *loop) deviceMade(r *deviceResult) {
 	l.wg.Go(func() { l.transmit(r.device) })
 	l.tellEvent(time.Now(), stack.StageDone{Stage: failure.Routes})
 	close(l.up)
+	l.inform()
 }
 
 var _ dataplane.Device = (*deviceBox)(nil)

@@ -53,6 +53,7 @@ type Session struct {
 	control   chan message
 	published chan struct{} // a token when path has changed
 	device    atomic.Pointer[deviceBox]
+	question  atomic.Uint32 // whose answers are not for the device; 0: none is open
 	wg        sync.WaitGroup
 
 	ctx       context.Context // of Device: done when the session ends
@@ -81,8 +82,9 @@ type link struct {
 // message is what other goroutines tell the control goroutine.
 type message struct {
 	via    stack.Via
-	data   []byte // a datagram, or with l2tp set what the data plane opened
+	data   []byte // a datagram, or with l2tp or dhcp set what the data plane opened
 	l2tp   bool
+	dhcp   bool   // an IP packet
 	from   uint16 // inner UDP port
 	err    error  // the network said so
 	broken error  // the socket is of no use any more
@@ -234,6 +236,9 @@ func (s *Session) receive(l *link) {
 			b.Peer = l.remote
 		}
 		p.Open(time.Now(), sealed, control)
+		if xid := s.question.Load(); xid != 0 {
+			s.divert(l, sealed, xid)
+		}
 		if d := s.device.Load(); d != nil {
 			// A packet that the device does not take is lost like any other.
 			_ = d.Write(sealed)

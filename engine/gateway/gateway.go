@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/netstack"
 	"github.com/culvert-vpn/culvert/engine/ppp"
 	"github.com/culvert-vpn/culvert/engine/secret"
@@ -63,6 +64,10 @@ type Config struct {
 	Pool    netip.Prefix // the clients' inner addresses, without Address
 	DNS     []netip.Addr // at most two; nil: Address
 	MTU     int          // inner; zero: 1400
+	// Routes and Search are what clients are told that ask (DHCPINFORM). The
+	// gateway itself routes nothing by them.
+	Routes []netip.Prefix
+	Search []string
 	// MaxClients that may be connected; zero: as many as Pool has addresses.
 	MaxClients int
 
@@ -119,6 +124,7 @@ type Gateway struct {
 	stack *netstack.Stack // inner, when it is the gateway's own
 	http  *http.Server
 	links map[stack.Via]*link
+	offer *dhcp.Server // nil: there is nothing to tell
 
 	control   chan message // of clients
 	strangers chan message
@@ -149,6 +155,7 @@ func Start(cfg Config) (*Gateway, error) {
 	g := &Gateway{cfg: cfg, inner: cfg.Inside, links: map[stack.Via]*link{}, control: make(chan message, controlQueue), strangers: make(chan message, strangerQueue),
 		closing: make(chan struct{}), ended: make(chan struct{})}
 	g.table.Store(&table{})
+	g.offer = cfg.offer()
 	if g.inner == nil {
 		var err error
 		if g.stack, err = netstack.New(netstack.Config{Address: cfg.Address, MTU: cfg.MTU}); err != nil {
@@ -211,7 +218,20 @@ func (cfg *Config) complete() error {
 	case len(cfg.DNS) > 2:
 		return fmt.Errorf("%w: at most two DNS servers", ErrConfig)
 	}
+	if offer := cfg.offer(); offer != nil {
+		if err := offer.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
 	return nil
+}
+
+// offer is what clients are told that ask; nil: nothing.
+func (cfg *Config) offer() *dhcp.Server {
+	if len(cfg.Routes)+len(cfg.Search) == 0 {
+		return nil
+	}
+	return &dhcp.Server{Address: cfg.Address, MTU: cfg.MTU, Options: dhcp.Options{Routes: cfg.Routes, DNS: cfg.DNS, Search: cfg.Search}}
 }
 
 // ports are the sockets to open.

@@ -262,6 +262,7 @@ func (l *loop) probeAt(c *client) {
 // receive reads one socket until it is closed.
 func (g *Gateway) receive(k *link) {
 	r := dataplane.NewReader(k.socket, socketReads, packet.ControlSize)
+	a := newAnswerer(g)
 	var run []*packet.Buffer
 	for failed := 0; ; {
 		batch, err := r.Read()
@@ -288,7 +289,7 @@ func (g *Gateway) receive(k *link) {
 			for i++; i < len(batch) && g.owner(t, k, batch[i]) == c; i++ {
 				run = append(run, batch[i])
 			}
-			g.open(k, c, run)
+			g.open(k, c, run, a)
 		}
 	}
 }
@@ -333,8 +334,8 @@ func (g *Gateway) owner(t *table, k *link, b *packet.Buffer) *client {
 	return nil
 }
 
-// open opens the packets of one client and hands them on.
-func (g *Gateway) open(k *link, c *client, run []*packet.Buffer) {
+// open opens the packets of one client and hands them on, but for what a answers.
+func (g *Gateway) open(k *link, c *client, run []*packet.Buffer, a *answerer) {
 	p := c.path.Load()
 	if p == nil {
 		return
@@ -349,16 +350,23 @@ func (g *Gateway) open(k *link, c *client, run []*packet.Buffer) {
 			b.Drop()
 		}
 	}
+	a.answer(c, run)
 	_ = g.inner.Write(run) // what the stack does not take is lost like any other packet
+}
+
+// writers are one goroutine's, for all links.
+func (g *Gateway) writers() map[stack.Via]*dataplane.Writer {
+	w := map[stack.Via]*dataplane.Writer{}
+	for via, k := range g.links {
+		w[via] = dataplane.NewWriter(k.socket, false)
+	}
+	return w
 }
 
 // transmit carries packets from the inner network to the clients.
 func (g *Gateway) transmit() {
 	batch := packet.NewBatch(dataplane.BatchSize)
-	writers := map[stack.Via]*dataplane.Writer{}
-	for via, k := range g.links {
-		writers[via] = dataplane.NewWriter(k.socket, false)
-	}
+	writers := g.writers()
 	for {
 		n, err := g.inner.Read(batch)
 		if err != nil {
