@@ -47,6 +47,7 @@ type Conn struct {
 
 	contactSent     bool // INITIAL-CONTACT
 	lastIn, lastOut time.Time
+	dataOut         time.Time // by Sent
 	dpd             dpd
 	budget          budget        // the peer's
 	again           budget        // ours, for what the peer has deleted
@@ -239,8 +240,12 @@ func (c *Conn) Saw(spi uint32, at time.Time) {
 	}
 }
 
-// Sent tells that something was sent on port 4500, so that a NAT needs no reminder.
+// Sent tells that data was sent on port 4500: a NAT needs no reminder, and a peer
+// that lives will most likely answer.
 func (c *Conn) Sent(at time.Time) {
+	if at.After(c.dataOut) {
+		c.dataOut = at
+	}
 	if at.After(c.lastOut) {
 		c.lastOut = at
 	}

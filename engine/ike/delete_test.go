@@ -193,6 +193,36 @@ func TestDPD(t *testing.T) {
 			t.Errorf("a = %s, want it up while ESP comes", l.a)
 		}
 	})
+	t.Run("data in vain", func(t *testing.T) {
+		a, b := pair()
+		a.DPDInterval = time.Minute
+		l := newLink(t, 1, a, b)
+		l.connect(time.Second)
+		l.run(5*time.Second, nil)
+		l.filter = dropAll
+		begin := l.now
+		for l.a.down == nil && l.now.Sub(begin) < time.Minute {
+			l.a.conn.Sent(l.now)
+			l.run(100*time.Millisecond, nil)
+		}
+		if got := l.now.Sub(begin); l.a.reason() != PeerDead || got > 8200*time.Millisecond || got < 6*time.Second {
+			t.Errorf("after %v: %s, want PeerDead within 8 s", got, l.a)
+		}
+	})
+	t.Run("data one way", func(t *testing.T) {
+		a, b := pair()
+		a.DPDInterval = time.Minute
+		l := newLink(t, 1, a, b)
+		l.connect(time.Second)
+		n := len(l.sizes)
+		for range 600 {
+			l.a.conn.Sent(l.now)
+			l.run(100*time.Millisecond, nil)
+		}
+		if n := len(l.sizes) - n; l.a.down != nil || n < 20 || n > 60 {
+			t.Errorf("a minute of data that nobody answers, and %d datagrams: %s, want a question and its answer every two or three seconds", n, l.a)
+		}
+	})
 	t.Run("asked for", func(t *testing.T) {
 		a, b := pair()
 		l := newLink(t, 1, a, b)

@@ -19,6 +19,13 @@ const (
 	dpdFirst  = time.Second
 	dpdMax    = 5 * time.Second
 	hintPause = 10 * time.Second // between probes that unauthenticated hints cause
+
+	// A peer that leaves data unanswered has most likely restarted, and many say
+	// nothing to what they do not know any more. Somebody waits, so it is asked
+	// soon and not for long: all in all it is given up within eight seconds.
+	vainAfter = 2 * time.Second
+	vainLook  = time.Second // between looks at what was sent and what came
+	vainMax   = time.Second
 )
 
 // dpd is the state of dead peer detection (RFC 3706).
@@ -29,7 +36,13 @@ type dpd struct {
 	at     time.Time // of the next one, or of the verdict
 	wait   time.Duration
 	hinted bool
+
+	look time.Time // at whether data is answered
+	vain time.Time // when data was sent that nothing has come after; zero: none was
 }
+
+// done is d once the peer has answered.
+func (d dpd) done() dpd { return dpd{seq: d.seq, look: d.look} }
 
 // Probe asks the peer whether it lives. Without an answer within some 15 s
 // the relation ends. It does nothing when the peer does not speak RFC 3706, or
@@ -48,7 +61,7 @@ func (c *Conn) startProbe(now time.Time, out *Output) {
 	if c.dpd.seq == 0 {
 		c.dpd.seq = binary.BigEndian.Uint32(c.random(4)) >> 2 // RFC 3706, 6.3: random, and room to grow
 	}
-	c.dpd = dpd{seq: c.dpd.seq, since: now, wait: dpdFirst}
+	c.dpd = dpd{seq: c.dpd.seq, since: now, wait: dpdFirst, look: c.dpd.look, vain: c.dpd.vain}
 	c.sendProbe(now, out)
 }
 
@@ -70,13 +83,17 @@ func (c *Conn) dpdSA() *ikeSA {
 func (c *Conn) sendProbe(now time.Time, out *Output) {
 	sa := c.dpdSA()
 	if sa == nil {
-		c.dpd = dpd{seq: c.dpd.seq}
+		c.dpd = c.dpd.done()
 		return
 	}
 	c.dpd.seq++
 	c.dpd.tries++
-	c.dpd.at = now.Add(c.dpd.wait)
-	c.dpd.wait = min(2*c.dpd.wait, dpdMax)
+	most := dpdMax
+	if !c.dpd.vain.IsZero() {
+		most = vainMax
+	}
+	c.dpd.at = now.Add(min(c.dpd.wait, most))
+	c.dpd.wait *= 2
 	c.informational(now, sa, []isakmp.Payload{sa.dpdPayload(isakmp.RUThere, c.dpd.seq)}, out)
 }
 
@@ -93,7 +110,29 @@ func (c *Conn) dpdAt() time.Time {
 	if c.state != stateUp || c.cfg.DPDInterval <= 0 || c.dpdSA() == nil {
 		return time.Time{}
 	}
-	return c.lastIn.Add(c.cfg.DPDInterval)
+	at := c.lastIn.Add(c.cfg.DPDInterval)
+	if look := c.dpd.look; !look.IsZero() {
+		earliest(&at, look)
+	} else if c.cfg.Role == Initiator {
+		earliest(&at, c.lastIn.Add(vainLook))
+	}
+	return at
+}
+
+// inVain looks at whether what was sent is answered, and says whether it has not
+// been for too long.
+func (c *Conn) inVain(now time.Time) bool {
+	if c.cfg.Role != Initiator {
+		return false // a client may sleep for long
+	}
+	if c.lastIn.After(c.dpd.vain) {
+		c.dpd.vain = time.Time{}
+	}
+	if c.dpd.vain.IsZero() && c.dataOut.After(c.lastIn) {
+		c.dpd.vain = c.dataOut
+	}
+	c.dpd.look = now.Add(vainLook)
+	return !c.dpd.vain.IsZero() && now.Sub(c.dpd.vain) >= vainAfter
 }
 
 // advanceDPD asks an idle peer, and gives one up that does not answer.
@@ -107,9 +146,11 @@ func (c *Conn) advanceDPD(now time.Time, out *Output) {
 	}
 	switch {
 	case c.dpd.tries == 0:
-		c.startProbe(now, out)
+		if c.inVain(now) || !now.Before(c.lastIn.Add(c.cfg.DPDInterval)) {
+			c.startProbe(now, out)
+		}
 	case c.lastIn.After(c.dpd.since):
-		c.dpd = dpd{seq: c.dpd.seq} // something authenticated came meanwhile
+		c.dpd = c.dpd.done() // something authenticated came meanwhile
 	case c.dpd.tries >= limit:
 		c.down(&Error{Phase: 1, Reason: PeerDead, Detail: "no answer to dead peer detection"}, out)
 	default:
@@ -147,7 +188,7 @@ func (c *Conn) handleDPD(now time.Time, sa *ikeSA, n isakmp.Notification, out *O
 	seq := binary.BigEndian.Uint32(n.Data)
 	if n.Type == isakmp.RUThereAck {
 		if c.dpd.asked(seq) {
-			c.dpd = dpd{seq: c.dpd.seq}
+			c.dpd = c.dpd.done()
 		}
 		return
 	}
