@@ -9,16 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ours.
-const (
-	// maxMessages is how many datagrams one system call moves at most.
-	maxMessages = 64
-	// maxRun is how many datagrams the kernel cuts one send into: what every
-	// kernel with UDP_SEGMENT takes.
-	maxRun = 64
-	// maxRunOctets keeps a run within one UDP datagram.
-	maxRunOctets = 65000
-)
+// Ours: how many datagrams one system call moves at most.
+const maxMessages = 64
 
 // batch reads and writes several datagrams in a system call (recvmmsg and
 // sendmmsg). golang.org/x/net would allocate an address for each.
@@ -58,8 +50,8 @@ func (b *batch) configure(fd int, opts Options) error {
 			return fmt.Errorf("mark: %w", err)
 		}
 	}
-	setBuffer(fd, opts.Buffer, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
-	setBuffer(fd, opts.Buffer, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
+	forceBuffer(fd, opts.Buffer, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
+	forceBuffer(fd, opts.Buffer, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
 	b.writer.inet6 = domain == unix.AF_INET6
 	if b.writer.inet6 {
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT); err != nil {
@@ -83,9 +75,9 @@ func (b *batch) configure(fd int, opts Options) error {
 	return nil
 }
 
-// setBuffer asks for size octets beyond the system's limit, which takes
+// forceBuffer asks for size octets beyond the system's limit, which takes
 // privilege, or else up to it.
-func setBuffer(fd, size, force, plain int) {
+func forceBuffer(fd, size, force, plain int) {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, size) // the system's own size does as well, if slower
 	}
@@ -115,16 +107,4 @@ func (b *batch) WriteBatch(bufs [][]byte, peers []netip.AddrPort) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	return b.writer.write(b.raw, bufs, peers)
-}
-
-// stripIPv4 takes the IPv4 header off a packet of n octets, in place.
-func stripIPv4(b []byte, n int) int {
-	if n == 0 {
-		return 0
-	}
-	h := int(b[0]&0xf) * 4
-	if h < 20 || h > n {
-		return 0
-	}
-	return copy(b, b[h:n])
 }

@@ -1,10 +1,8 @@
 package udp
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -19,24 +17,8 @@ type mmsghdr struct {
 
 // message is what one mmsghdr points at besides the data.
 type message struct {
-	name unix.RawSockaddrInet6 // the largest that these sockets see
-	ctl  segmentControl
-}
-
-// segmentControl is the control message UDP_SEGMENT: the size of the datagrams
-// that one send is cut into.
-type segmentControl struct {
-	hdr  unix.Cmsghdr
-	size uint16
-	_    [6]byte
-}
-
-// joinedControl is the control message UDP_GRO: the size of the datagrams that
-// the kernel has joined.
-type joinedControl struct {
-	hdr  unix.Cmsghdr
-	size int32
-	_    [4]byte
+	name sockaddr
+	ctl  control // UDP_SEGMENT or UDP_GRO: the size of the datagrams in it
 }
 
 // mmsg calls recvmmsg or sendmmsg.
@@ -56,7 +38,6 @@ type reader struct {
 	hdrs  []mmsghdr
 	iovs  []unix.Iovec
 	msgs  []message
-	ctls  []joinedControl
 	poll  func(fd uintptr) bool // made once: a closure a call would allocate
 	want  int
 	n     int
@@ -65,14 +46,13 @@ type reader struct {
 
 func (r *reader) init() {
 	r.hdrs, r.iovs, r.msgs = make([]mmsghdr, maxMessages), make([]unix.Iovec, maxMessages), make([]message, maxMessages)
-	r.ctls = make([]joinedControl, maxMessages)
 	for i := range r.hdrs {
 		h := &r.hdrs[i].hdr
 		h.Iov = &r.iovs[i]
 		h.SetIovlen(1)
-		h.Name = (*byte)(unsafe.Pointer(&r.msgs[i].name))
+		h.Name = &r.msgs[i].name.b[0]
 		if r.joined {
-			h.Control = (*byte)(unsafe.Pointer(&r.ctls[i]))
+			h.Control = &r.msgs[i].ctl.b[0]
 		}
 	}
 	r.poll = func(fd uintptr) bool {
@@ -86,9 +66,9 @@ func (r *reader) read(raw syscall.RawConn, bufs [][]byte, sizes, segments []int,
 	for i, b := range bufs[:r.want] {
 		r.iovs[i].Base = unsafe.SliceData(b)
 		r.iovs[i].SetLen(len(b))
-		r.hdrs[i].hdr.Namelen = unix.SizeofSockaddrInet6
+		r.hdrs[i].hdr.Namelen = sockaddrLen6
 		if r.joined {
-			r.hdrs[i].hdr.SetControllen(int(unsafe.Sizeof(r.ctls[i])))
+			r.hdrs[i].hdr.SetControllen(controlRoom)
 		}
 	}
 	if err := raw.Read(r.poll); err != nil {
@@ -99,51 +79,14 @@ func (r *reader) read(raw syscall.RawConn, bufs [][]byte, sizes, segments []int,
 	}
 	for i := range r.n {
 		sizes[i] = int(r.hdrs[i].len)
-		if c := &r.ctls[i]; r.joined && r.hdrs[i].hdr.Controllen >= uint64(unix.CmsgLen(4)) && c.hdr.Level == unix.SOL_UDP && c.hdr.Type == unix.UDP_GRO {
-			segments[i] = int(c.size)
+		m := &r.msgs[i]
+		if r.joined {
+			ctl := m.ctl.b[:min(int(r.hdrs[i].hdr.Controllen), controlRoom)]
+			segments[i] = int(findControl(ctl, word, unix.SOL_UDP, unix.UDP_GRO))
 		}
 		if peers != nil {
-			peers[i] = r.msgs[i].peer()
+			peers[i] = m.name.get(unix.AF_INET6)
 		}
 	}
 	return r.n, nil
-}
-
-// peer reads the sender's address.
-func (m *message) peer() netip.AddrPort {
-	switch m.name.Family {
-	case unix.AF_INET:
-		a := (*unix.RawSockaddrInet4)(unsafe.Pointer(&m.name))
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), networkOrder(a.Port))
-	case unix.AF_INET6:
-		a := netip.AddrFrom16(m.name.Addr).Unmap()
-		if m.name.Scope_id != 0 && a.Is6() {
-			a = a.WithZone(strconv.FormatUint(uint64(m.name.Scope_id), 10))
-		}
-		return netip.AddrPortFrom(a, networkOrder(m.name.Port))
-	}
-	return netip.AddrPort{}
-}
-
-// networkOrder turns a port of a sockaddr into the machine's order, and back.
-func networkOrder(p uint16) uint16 {
-	var b [2]byte
-	binary.NativeEndian.PutUint16(b[:], p)
-	return binary.BigEndian.Uint16(b[:])
-}
-
-// setPeer writes the receiver's address and gives its length.
-func (m *message) setPeer(p netip.AddrPort, inet6 bool) uint32 {
-	if !inet6 {
-		*(*unix.RawSockaddrInet4)(unsafe.Pointer(&m.name)) = unix.RawSockaddrInet4{
-			Family: unix.AF_INET, Port: networkOrder(p.Port()), Addr: p.Addr().Unmap().As4()}
-		return unix.SizeofSockaddrInet4
-	}
-	m.name = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: networkOrder(p.Port()), Addr: p.Addr().As16()}
-	if z := p.Addr().Zone(); z != "" {
-		if id, err := strconv.ParseUint(z, 10, 32); err == nil {
-			m.name.Scope_id = uint32(id)
-		}
-	}
-	return unix.SizeofSockaddrInet6
 }

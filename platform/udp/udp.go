@@ -68,7 +68,7 @@ func Open(local, remote netip.AddrPort, opts Options) (*Socket, error) {
 		c, err = net.ListenUDP("udp", udpAddr(local))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("udp: %w", err)
+		return nil, fmt.Errorf("udp: %w", posix(err))
 	}
 	return newSocket(c, opts, remote.IsValid(), false)
 }
@@ -132,7 +132,7 @@ func (s *Socket) Close() error { return s.conn.Close() }
 func LocalAddr(remote netip.Addr) (netip.Addr, error) {
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(remote, 9)))
 	if err != nil {
-		return netip.Addr{}, fmt.Errorf("udp: no way to %v: %w", remote, err)
+		return netip.Addr{}, fmt.Errorf("udp: no way to %v: %w", remote, posix(err))
 	}
 	defer c.Close()
 	return addrPort(c.LocalAddr()).Addr(), nil
@@ -156,4 +156,16 @@ func addrPort(a net.Addr) netip.AddrPort {
 		return netip.AddrPortFrom(ip.Unmap().WithZone(a.Zone), 0)
 	}
 	return netip.AddrPort{}
+}
+
+// stripIPv4 takes the IPv4 header off a packet of n octets, in place.
+func stripIPv4(b []byte, n int) int {
+	if n == 0 {
+		return 0
+	}
+	h := int(b[0]&0xf) * 4
+	if h < 20 || h > n {
+		return 0
+	}
+	return copy(b, b[h:n])
 }

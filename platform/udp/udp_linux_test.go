@@ -180,26 +180,74 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestRuns(t *testing.T) {
-	a, b := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:1")
-	for _, c := range []struct {
-		name  string
-		sizes []int
-		peers []netip.AddrPort
-		want  int
-	}{
-		{"one", []int{5}, nil, 1},
-		{"equal", []int{5, 5, 5}, nil, 3},
-		{"a shorter one ends it", []int{5, 5, 4, 5}, nil, 3},
-		{"a longer one is not in it", []int{5, 5, 6}, nil, 2},
-		{"an empty one is not in it", []int{5, 0, 5}, nil, 1},
-		{"empty ones", []int{0, 0}, nil, 1},
-		{"64 at most", bytesOf(100, 5), nil, 64},
-		{"one datagram at most", bytesOf(64, 1460), nil, 44},
-		{"another peer", []int{5, 5, 5}, []netip.AddrPort{a, a, b}, 2},
-	} {
-		if got := run(payloads(c.sizes), c.peers, 0); got != c.want {
-			t.Errorf("%s: run(%v) = %d, want %d", c.name, c.sizes, got, c.want)
+// A burst comes as one: in fewer reads than it has datagrams, with their size.
+func TestBurstComesJoined(t *testing.T) {
+	for _, local := range []string{"127.0.0.1:0", "[::1]:0"} {
+		server := open(t, netip.MustParseAddrPort(local), netip.AddrPort{})
+		client := open(t, netip.AddrPort{}, server.Local())
+		want := append(payloads(bytesOf(40, 1460)), []byte("a shorter end"))
+		if err := client.WriteBatch(want, nil); err != nil {
+			t.Fatal(err)
+		}
+		bufs, sizes, segments := make([][]byte, 8), make([]int, 8), make([]int, 8)
+		for i := range bufs {
+			bufs[i] = make([]byte, 1<<16)
+		}
+		n, err := server.ReadBatch(bufs, sizes, segments, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bufs[0][:sizes[0]]; n != 1 || segments[0] != 1460 || !bytes.Equal(got, bytes.Join(want, nil)) {
+			t.Errorf("%s: %d reads, the first one of %d octets in pieces of %d, want 1 of %d in 1460", local, n, sizes[0], segments[0], 40*1460+13)
+		}
+		// One that came alone has no size.
+		if err := client.WriteBatch(want[:1], nil); err != nil {
+			t.Fatal(err)
+		}
+		segments[0] = 99
+		if n, err = server.ReadBatch(bufs, sizes, segments, nil); err != nil || n != 1 || sizes[0] != 1460 || segments[0] != 0 {
+			t.Errorf("%s: one alone: %d reads of %d octets in pieces of %d, %v", local, n, sizes[0], segments[0], err)
+		}
+	}
+}
+
+// Raw ESP cannot have runs, but goes and comes many packets a system call.
+func TestRawESPInBatches(t *testing.T) {
+	testnet.New(t)
+	a, b := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
+	one, err := OpenRawESP(a, b, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	two, err := OpenRawESP(b, a, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer two.Close()
+	if err := two.conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	calls, send := 0, one.writer.poll
+	one.writer.poll = func(fd uintptr) bool { calls++; return send(fd) }
+	want := payloads(bytesOf(50, 1400))
+	if err := one.WriteBatch(want, nil); err != nil {
+		t.Fatal(err)
+	}
+	if calls != 1 {
+		t.Errorf("%d calls for %d packets, want 1", calls, len(want))
+	}
+	bufs, sizes := make([][]byte, 64), make([]int, 64)
+	for i := range bufs {
+		bufs[i] = make([]byte, 2048)
+	}
+	n, err := two.ReadBatch(bufs, sizes, make([]int, 64), nil)
+	if err != nil || n != len(want) {
+		t.Fatalf("one read brings %d packets, %v, want %d", n, err, len(want))
+	}
+	for i := range want {
+		if !bytes.Equal(bufs[i][:sizes[i]], want[i]) {
+			t.Errorf("packet %d has %d octets, want %d", i, sizes[i], len(want[i]))
 		}
 	}
 }
@@ -259,26 +307,6 @@ func BenchmarkWriteBatch(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-func TestStripIPv4(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		in   []byte
-		want string
-	}{
-		{"plain", append(append([]byte{0x45}, make([]byte, 19)...), "esp"...), "esp"},
-		{"options", append(append([]byte{0x46}, make([]byte, 23)...), "esp"...), "esp"},
-		{"header only", append([]byte{0x45}, make([]byte, 19)...), ""},
-		{"short", []byte{0x45, 0}, ""},
-		{"empty", nil, ""},
-		{"length below the smallest", append([]byte{0x44}, make([]byte, 30)...), ""},
-	} {
-		b := bytes.Clone(c.in)
-		if n := stripIPv4(b, len(b)); string(b[:n]) != c.want {
-			t.Errorf("%s: stripIPv4(%x) = %q, want %q", c.name, c.in, b[:n], c.want)
-		}
 	}
 }
 

@@ -213,3 +213,36 @@ func TestLocalAddr(t *testing.T) {
 		}
 	}
 }
+
+// What waits is read as one batch.
+func TestBurstIsOneBatch(t *testing.T) {
+	server := open(t, loopback, netip.AddrPort{})
+	client := open(t, loopback, server.Local())
+	want := payloads([]int{100, 101, 102, 103, 104, 105, 106})
+	if err := client.WriteBatch(want, nil); err != nil {
+		t.Fatal(err)
+	}
+	bufs, sizes, peers := payloads(bytesOf(8, 200)), make([]int, 8), make([]netip.AddrPort, 8)
+	n, err := server.ReadBatch(bufs, sizes, make([]int, 8), peers)
+	if err != nil || n != len(want) {
+		t.Fatalf("ReadBatch = %d, %v, want %d", n, err, len(want))
+	}
+	for i := range want {
+		if !bytes.Equal(bufs[i][:sizes[i]], want[i]) || peers[i] != client.Local() {
+			t.Errorf("datagram %d: %d octets from %v, want %d from %v", i, sizes[i], peers[i], len(want[i]), client.Local())
+		}
+	}
+}
+
+func TestLongDatagramIsCut(t *testing.T) {
+	server := open(t, loopback, netip.AddrPort{})
+	client := open(t, loopback, server.Local())
+	if err := client.WriteBatch([][]byte{[]byte("short"), []byte("longer than its buffer")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	bufs, sizes := [][]byte{make([]byte, 6), make([]byte, 6)}, make([]int, 2)
+	n, err := server.ReadBatch(bufs, sizes, make([]int, 2), nil)
+	if err != nil || n != 2 || string(bufs[0][:sizes[0]]) != "short" || string(bufs[1][:sizes[1]]) != "longer" {
+		t.Errorf("ReadBatch = %d, %v: %q and %q", n, err, bufs[0][:sizes[0]], bufs[1][:sizes[1]])
+	}
+}

@@ -39,11 +39,9 @@ func (w *writer) init(connected bool) {
 }
 
 func (w *writer) write(raw syscall.RawConn, bufs [][]byte, peers []netip.AddrPort) error {
-	var first error
-	single := 0   // up to here without runs
-	retried := -1 // the datagram that an old error was reported at
+	var r resend
 	for i := 0; i < len(bufs); {
-		w.pack(bufs, peers, i, single)
+		w.pack(bufs, peers, i, r.single)
 		if err := raw.Write(w.poll); err != nil {
 			return err
 		}
@@ -54,33 +52,26 @@ func (w *writer) write(raw syscall.RawConn, bufs [][]byte, peers []netip.AddrPor
 			continue
 		}
 		// The error is the first message's: sendmmsg stops before any other.
-		switch {
-		case w.counts[0] > 1 && segmentRefused(w.errno):
-			single = i + w.counts[0]
-			// The network device has no checksum offload: never again.
-			w.segment = w.segment && w.errno != unix.EIO
-			continue
-		case fromNetwork(w.errno) && retried != i:
-			retried = i // about an earlier datagram: this one was not sent yet
-		default:
-			i += w.counts[0]
+		v := judge(w.errno)
+		if v == verdictNoRuns && w.counts[0] > 1 {
+			w.segment = false
 		}
-		if first == nil {
-			first = fmt.Errorf("udp: send: %w", w.errno)
-		}
+		i += r.after(i, w.counts[0], v, fmt.Errorf("udp: send: %w", w.errno))
 	}
-	return first
+	return r.first
 }
 
-// segmentRefused says that a run may pass as single datagrams: no offload in
-// the device, or datagrams that need fragments, which a run cannot have.
-func segmentRefused(e syscall.Errno) bool {
-	return e == unix.EIO || e == unix.EINVAL || e == unix.EMSGSIZE || e == unix.EOPNOTSUPP || e == unix.ENOPROTOOPT
-}
-
-// fromNetwork says that an error may have come back for an earlier datagram.
-func fromNetwork(e syscall.Errno) bool {
-	return e == unix.ECONNREFUSED || e == unix.EHOSTUNREACH || e == unix.ENETUNREACH || e == unix.EACCES || e == unix.EHOSTDOWN || e == unix.EPROTO
+// judge says what an error of a send means.
+func judge(e syscall.Errno) verdict {
+	switch e {
+	case unix.EIO: // the network device has no checksum offload
+		return verdictNoRuns
+	case unix.EINVAL, unix.EMSGSIZE, unix.EOPNOTSUPP, unix.ENOPROTOOPT: // such as datagrams that need fragments, which a run cannot have
+		return verdictSingly
+	case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EACCES, unix.EHOSTDOWN, unix.EPROTO:
+		return verdictEarlier
+	}
+	return verdictLost
 }
 
 // pack makes messages of bufs from i on.
@@ -105,38 +96,13 @@ func (w *writer) pack(bufs [][]byte, peers []netip.AddrPort, i, single int) {
 		*h = unix.Msghdr{Iov: &w.iovs[start]}
 		h.SetIovlen(n)
 		if !w.connected {
-			h.Name, h.Namelen = (*byte)(unsafe.Pointer(&m.name)), m.setPeer(peers[i], w.inet6)
+			h.Name, h.Namelen = &m.name.b[0], uint32(m.name.put(peers[i], unix.AF_INET6, w.inet6))
 		}
 		if n > 1 {
-			m.ctl.set(len(bufs[i]))
-			h.Control = (*byte)(unsafe.Pointer(&m.ctl))
-			h.SetControllen(int(unsafe.Sizeof(m.ctl)))
+			h.Control = &m.ctl.b[0]
+			h.SetControllen(putControl(m.ctl.b[:], word, unix.SOL_UDP, unix.UDP_SEGMENT, 2, uint32(len(bufs[i]))))
 		}
 		w.counts[w.want] = n
 		i += n
 	}
-}
-
-func (c *segmentControl) set(size int) {
-	c.hdr.Level, c.hdr.Type = unix.SOL_UDP, unix.UDP_SEGMENT
-	c.hdr.SetLen(unix.CmsgLen(2))
-	c.size = uint16(size)
-}
-
-// run is how many datagrams from i on may go as one message: of one size, but
-// for the last, which may be shorter, and to one peer.
-func run(bufs [][]byte, peers []netip.AddrPort, i int) int {
-	size, total, n := len(bufs[i]), len(bufs[i]), 1
-	for size > 0 && i+n < len(bufs) && n < maxRun {
-		next := len(bufs[i+n])
-		if next == 0 || next > size || total+next > maxRunOctets || peers != nil && peers[i+n] != peers[i] {
-			break
-		}
-		total += next
-		n++
-		if next < size {
-			break
-		}
-	}
-	return n
 }
