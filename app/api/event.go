@@ -63,15 +63,17 @@ type StageEvent struct {
 
 // StateEvent is a change of the connection's state.
 type StateEvent struct {
-	State       State        `json:"state"`
-	Address     netip.Addr   `json:"address,omitzero"` // ours inside the tunnel
-	Peer        netip.Addr   `json:"peer,omitzero"`    // the gateway's inside the tunnel
-	DNS         []netip.Addr `json:"dns,omitempty"`
-	MTU         int          `json:"mtu,omitempty"`   // octets, of the tunnel
-	Suite       string       `json:"suite,omitempty"` // of phase 2
-	Interface   string       `json:"interface,omitempty"`
-	Server      string       `json:"server,omitempty"`       // the gateway's address
-	SecondsLeft int          `json:"seconds_left,omitempty"` // of waiting
+	State       State          `json:"state"`
+	Address     netip.Addr     `json:"address,omitzero"` // ours inside the tunnel
+	Peer        netip.Addr     `json:"peer,omitzero"`    // the gateway's inside the tunnel
+	DNS         []netip.Addr   `json:"dns,omitempty"`
+	MTU         int            `json:"mtu,omitempty"`   // octets, of the tunnel
+	Suite       string         `json:"suite,omitempty"` // of phase 2
+	Interface   string         `json:"interface,omitempty"`
+	Server      string         `json:"server,omitempty"`       // the gateway's address
+	Routes      []netip.Prefix `json:"routes,omitempty"`       // pushed by the gateway
+	Search      []string       `json:"search,omitempty"`       // pushed by the gateway
+	SecondsLeft int            `json:"seconds_left,omitempty"` // of waiting
 }
 
 // FailureEvent is how a connection ended badly, with the words for people.

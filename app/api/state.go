@@ -55,6 +55,10 @@ type Network struct {
 	Suite     string       `json:"suite,omitempty"` // of phase 2
 	Interface string       `json:"interface,omitempty"`
 	Server    string       `json:"server,omitempty"` // the gateway's address
+	// Routes and Search are what the gateway pushed since, if the profile takes
+	// it: Routes as they came, not all of which may be in use.
+	Routes []netip.Prefix `json:"routes,omitempty"`
+	Search []string       `json:"search,omitempty"`
 }
 
 // StageStatus is one stage of a try. One that is Started and has a Failure of

@@ -5,6 +5,7 @@ package netplan
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/platform/dns"
@@ -19,6 +20,9 @@ type Connection struct {
 	Local6    netip.Addr // our global IPv6 address inside; not valid: the gateway carries none
 	Peer      netip.Addr // the gateway's inside; not valid: none given
 	MTU       int        // octets
+
+	Pushed []netip.Prefix // routes that the gateway pushed
+	OnLink []netip.Prefix // networks that the machine is on, beside the tunnel; counts for Pushed only
 }
 
 var (
@@ -26,19 +30,54 @@ var (
 	allIPv6 = netip.MustParsePrefix("::/0")
 )
 
+// pushedBits is how wide a pushed route may be, at most. No network of anybody is
+// wider than a /8 (the registry of IANA has nothing else): what is, is a default route, or one in
+// disguise.
+const pushedBits = 8
+
+// Pushed tells which of the routes that the gateway pushed are taken, and which
+// are not. A default route is not: in full mode it is there, and split mode is
+// the profile's word against it, as "use default gateway on remote network" is
+// on Windows. Nor is what the profile keeps outside: the gateway itself, what it
+// excludes, and the local network.
+func Pushed(p *profile.Profile, c Connection) (taken, ignored []netip.Prefix) {
+	if !p.Routing.FromGateway {
+		return nil, c.Pushed
+	}
+	outside := []netip.Prefix{host(c.Server)}
+	if p.Routing.Mode == "full" {
+		outside = append(outside, p.Routing.Exclude...)
+	}
+	if p.Routing.LocalNetwork {
+		outside = append(outside, c.OnLink...)
+	}
+	for _, r := range c.Pushed {
+		within := func(o netip.Prefix) bool { return o.Bits() <= r.Bits() && o.Contains(r.Addr()) }
+		if r.Bits() < pushedBits || slices.ContainsFunc(outside, within) {
+			ignored = append(ignored, r)
+		} else {
+			taken = append(taken, r)
+		}
+	}
+	return taken, ignored
+}
+
 // Routes is what the system's routes should be.
 func Routes(p *profile.Profile, c Connection) route.Config {
 	server := host(c.Server)
 	cfg := route.Config{Interface: c.Interface, Address: c.Local, MTU: c.MTU, Outside: []netip.Prefix{server}, CaptureLocal: !p.Routing.LocalNetwork}
 	full := p.Routing.Mode == "full"
 	if full {
-		cfg.Routes = []netip.Prefix{allIPv4}
+		// A pushed route goes before wider ones that the machine has elsewhere.
+		taken, _ := Pushed(p, c)
+		cfg.Routes = unique(append([]netip.Prefix{allIPv4}, taken...))
 		cfg.Outside = unique(append(cfg.Outside, p.Routing.Exclude...))
 	} else {
 		if c.Peer.IsValid() {
 			cfg.Routes = append(cfg.Routes, host(c.Peer))
 		}
-		cfg.Routes = unique(append(cfg.Routes, p.Routing.Include...))
+		taken, _ := Pushed(p, c)
+		cfg.Routes = unique(slices.Concat(cfg.Routes, p.Routing.Include, taken))
 		// A peer that is the gateway itself, as some have it, and a network that
 		// is nothing but the gateway, stay outside.
 		cfg.Routes = slices.DeleteFunc(cfg.Routes, func(r netip.Prefix) bool { return r == server })
@@ -56,13 +95,16 @@ func Routes(p *profile.Profile, c Connection) route.Config {
 	return cfg
 }
 
-// DNS is what the system's resolver should be, offered being the gateway's name
-// servers; ok is false when it stays as it is.
-func DNS(p *profile.Profile, name string, offered []netip.Addr) (cfg dns.Config, ok bool) {
+// DNS is what the system's resolver should be, offered and search being the
+// gateway's name servers and search list; ok is false when it stays as it is.
+func DNS(p *profile.Profile, name string, offered []netip.Addr, search ...string) (cfg dns.Config, ok bool) {
 	cfg = dns.Config{Interface: name, Search: p.DNS.Search, Domains: p.DNS.Domains}
 	switch p.DNS.Mode {
 	case "auto":
 		cfg.Servers = offered
+		cfg.Search = slices.Concat(p.DNS.Search, slices.DeleteFunc(slices.Clone(search), func(s string) bool {
+			return slices.Contains(p.DNS.Search, s) || !asked(p, s)
+		}))
 	case "manual":
 		for _, s := range p.DNS.Servers {
 			if a, err := netip.ParseAddr(s); err == nil { // Parse has refused others
@@ -71,6 +113,15 @@ func DNS(p *profile.Profile, name string, offered []netip.Addr) (cfg dns.Config,
 		}
 	}
 	return cfg, len(cfg.Servers) > 0
+}
+
+// asked says that names below domain may be asked of the tunnel's servers: all,
+// or only those that the profile names.
+func asked(p *profile.Profile, domain string) bool {
+	return len(p.DNS.Domains) == 0 || slices.ContainsFunc(p.DNS.Domains, func(d string) bool {
+		d = strings.ToLower(strings.Trim(d, "."))
+		return domain == d || strings.HasSuffix(domain, "."+d)
+	})
 }
 
 func host(a netip.Addr) netip.Prefix {

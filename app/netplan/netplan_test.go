@@ -3,6 +3,7 @@ package netplan
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/culvert-vpn/culvert/app/profile"
@@ -62,5 +63,79 @@ func TestRoutes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func prefixes(list ...string) (out []netip.Prefix) {
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+func TestPushed(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		mode    string
+		change  func(r *profile.Routing)
+		pushed  []netip.Prefix
+		routes  string
+		ignored string
+	}{
+		{"split", "split", nil, prefixes("10.0.0.0/8", "172.16.5.0/24"), "[10.99.0.1/32 10.0.0.0/8 172.16.5.0/24]", "[]"},
+		{"split, beside the profile's", "split", func(r *profile.Routing) { r.Include = prefixes("10.0.0.0/8", "192.0.2.0/24") },
+			prefixes("10.0.0.0/8", "172.16.5.0/24"), "[10.99.0.1/32 10.0.0.0/8 192.0.2.0/24 172.16.5.0/24]", "[]"},
+		{"split, a default route", "split", nil, prefixes("0.0.0.0/0", "10.0.0.0/8"), "[10.99.0.1/32 10.0.0.0/8]", "[0.0.0.0/0]"},
+		{"split, a default route in disguise", "split", nil, prefixes("0.0.0.0/1", "128.0.0.0/1", "8.0.0.0/7"), "[10.99.0.1/32]", "[0.0.0.0/1 128.0.0.0/1 8.0.0.0/7]"},
+		{"split, the gateway outside", "split", nil, prefixes("198.51.100.1/32"), "[10.99.0.1/32]", "[198.51.100.1/32]"},
+		{"split, a network around the gateway outside", "split", nil, prefixes("198.51.100.0/24"), "[10.99.0.1/32 198.51.100.0/24]", "[]"},
+		{"split, the local network", "split", nil, prefixes("192.168.1.0/24", "192.168.1.1/32", "192.168.0.0/16"), "[10.99.0.1/32 192.168.0.0/16]", "[192.168.1.0/24 192.168.1.1/32]"},
+		{"split, a local network that is not kept", "split", func(r *profile.Routing) { r.LocalNetwork = false }, prefixes("192.168.1.0/24"), "[10.99.0.1/32 192.168.1.0/24]", "[]"},
+		{"split, not wanted", "split", func(r *profile.Routing) { r.FromGateway = false }, prefixes("10.0.0.0/8"), "[10.99.0.1/32]", "[10.0.0.0/8]"},
+		{"full", "full", nil, prefixes("0.0.0.0/0", "10.0.0.0/8"), "[0.0.0.0/0 10.0.0.0/8]", "[0.0.0.0/0]"},
+		{"full, excluded", "full", func(r *profile.Routing) { r.Exclude = prefixes("10.1.0.0/16") }, prefixes("10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24"),
+			"[0.0.0.0/0 10.0.0.0/8]", "[10.1.0.0/16 10.1.2.0/24]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := profile.Default()
+			p.Routing.Mode = c.mode
+			if c.change != nil {
+				c.change(&p.Routing)
+			}
+			in := Connection{Interface: "culvert0", Server: netip.MustParseAddr("198.51.100.1"), Local: netip.MustParseAddr("10.99.0.10"),
+				Peer: netip.MustParseAddr("10.99.0.1"), Pushed: c.pushed, OnLink: prefixes("192.168.1.0/24")}
+			got := Routes(p, in)
+			_, ignored := Pushed(p, in)
+			if fmt.Sprint(got.Routes) != c.routes || fmt.Sprint(ignored) != c.ignored {
+				t.Errorf("Routes = %v, ignored %v, want %s, %s", got.Routes, ignored, c.routes, c.ignored)
+			}
+			if !slices.Contains(got.Outside, netip.MustParsePrefix("198.51.100.1/32")) {
+				t.Errorf("Outside = %v, without the gateway", got.Outside)
+			}
+		})
+	}
+}
+
+func TestDNS(t *testing.T) {
+	servers := []netip.Addr{netip.MustParseAddr("10.99.0.1")}
+	for _, c := range []struct {
+		name string
+		dns  profile.DNS
+		want string
+		ok   bool
+	}{
+		{"the gateway's", profile.DNS{Mode: "auto"}, "[10.99.0.1] [corp.example other.example] []", true},
+		{"the profile's search list first", profile.DNS{Mode: "auto", Search: []string{"a.example", "corp.example"}}, "[10.99.0.1] [a.example corp.example other.example] []", true},
+		{"some domains only", profile.DNS{Mode: "auto", Domains: []string{"Example."}}, "[10.99.0.1] [corp.example other.example] [Example.]", true},
+		{"not below these domains", profile.DNS{Mode: "auto", Domains: []string{"corp.example"}}, "[10.99.0.1] [corp.example] [corp.example]", true},
+		{"the profile's", profile.DNS{Mode: "manual", Servers: []string{"9.9.9.9"}, Search: []string{"a.example"}}, "[9.9.9.9] [a.example] []", true},
+		{"none", profile.DNS{Mode: "off"}, "[] [] []", false},
+	} {
+		p := profile.Default()
+		p.DNS = c.dns
+		got, ok := DNS(p, "culvert0", servers, "corp.example", "other.example")
+		if text := fmt.Sprint(got.Servers, got.Search, got.Domains); text != c.want || ok != c.ok {
+			t.Errorf("%s: DNS = %s, %t, want %s, %t", c.name, text, ok, c.want, c.ok)
+		}
 	}
 }
