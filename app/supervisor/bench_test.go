@@ -28,8 +28,18 @@ func network(last byte) api.Network {
 		Interface: "culvert0", Server: server.String()}
 }
 
+// pushed is what a gateway pushes: nothing for 0.
+func pushed(attempt uint64, n byte) Learned {
+	l := Learned{Attempt: attempt}
+	if n > 0 {
+		l.Routes = []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, n, 0, 0}), 16)}
+		l.DNS, l.Search = []netip.Addr{netip.AddrFrom4([4]byte{10, n, 0, 1})}, []string{"corp.example"}
+	}
+	return l
+}
+
 // office is the profile of most tests, changed by the words of how: ks, nodrop,
-// onstart, ask.
+// onstart, ask, nopush.
 func office(how ...string) *profile.Profile { return named(officeID, "Office", how...) }
 func home(how ...string) *profile.Profile   { return named(homeID, "Home", how...) }
 
@@ -46,6 +56,8 @@ func named(id, name string, how ...string) *profile.Profile {
 			p.Reconnect.OnStart = true
 		case "ask":
 			p.AskPassword = true
+		case "nopush":
+			p.Routing.FromGateway = false
 		case "split":
 			p.Routing.Mode = "split"
 		default:
@@ -199,7 +211,11 @@ func show(e Effect) string {
 	case AnswerEngine:
 		return fmt.Sprintf("answer #%d %s", e.Attempt, e.Secret)
 	case ApplyNetwork:
-		return fmt.Sprintf("apply #%d %v", e.Attempt, e.Network.Address)
+		s := fmt.Sprintf("apply #%d %v", e.Attempt, e.Network.Address)
+		if len(e.Network.Routes) > 0 {
+			s += fmt.Sprint(" with ", e.Network.Routes)
+		}
+		return s
 	case ClearNetwork:
 		return "clear"
 	case SetFirewall:

@@ -83,6 +83,7 @@ var happenings = []struct {
 	{"a person is waited for", func(b *bench, _ *profile.Profile) { b.in(Waiting{b.attempt(), time.Minute, ""}) }},
 	{"the login goes on", func(b *bench, _ *profile.Profile) { b.in(Stage{Attempt: b.attempt(), Stage: failure.Network}) }},
 	{"up", func(b *bench, _ *profile.Profile) { b.in(Up{b.attempt(), network(11)}) }},
+	{"pushed routes", func(b *bench, _ *profile.Profile) { b.in(pushed(b.attempt(), 1)) }},
 	{"applied", func(b *bench, _ *profile.Profile) { b.in(Applied{b.attempt()}) }},
 	{"not applied", func(b *bench, _ *profile.Profile) {
 		b.in(ApplyFailed{b.attempt(), &failure.Failure{Stage: failure.Routes, Code: failure.OSRoutes}})

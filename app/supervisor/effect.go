@@ -48,7 +48,8 @@ type AnswerEngine struct {
 }
 
 // ApplyNetwork makes the system use the tunnel: its address, routes and name
-// servers, whatever was applied before. Applied or ApplyFailed follows.
+// servers, whatever was applied before. Applied or ApplyFailed follows. It comes
+// again with what the gateway pushes later, and without that if it failed.
 type ApplyNetwork struct {
 	Attempt uint64
 	Profile *profile.Profile

@@ -83,6 +83,9 @@ func (m *Machine) stage(now time.Time, in Stage) {
 	for n < len(m.stages) && m.stages[n].Stage < in.Stage {
 		n++
 	}
+	if in.Done && n < len(m.stages) && m.stages[n].Stage == in.Stage && m.stages[n].State == api.Done {
+		return // as networkApplied has said
+	}
 	e := api.StageEvent{Stage: in.Stage, State: api.Started}
 	s := api.StageStatus{Stage: in.Stage, State: api.Started, Started: now}
 	if in.Done {
@@ -122,12 +125,39 @@ func (m *Machine) waitOver(now time.Time) {
 }
 
 func (m *Machine) networkUp(now time.Time, in Up) {
-	if !m.at(in.Attempt) || m.up && reflect.DeepEqual(in.Network, m.network) {
+	if !m.at(in.Attempt) || m.up && reflect.DeepEqual(in.Network, m.offered) {
 		return
 	}
 	m.waitOver(now)
-	m.up, m.applied, m.network = true, true, in.Network
-	m.do(ApplyNetwork{m.attempt, m.profile, in.Network})
+	m.up, m.applied = true, true
+	m.offered, m.learned, m.network = in.Network, nil, in.Network
+	m.do(ApplyNetwork{m.attempt, m.profile, m.network})
+}
+
+// learn applies the network once more, with what the gateway pushed.
+func (m *Machine) learn(in Learned) {
+	if m.at(in.Attempt) && m.up {
+		m.learned = &in
+		m.combine()
+	}
+}
+
+// combine makes the network what was offered and learned, and applies it if it
+// was another one. Windows, too, prefers the name servers of the second answer.
+func (m *Machine) combine() (changed bool) {
+	n := m.offered
+	if l := m.learned; l != nil && m.profile.Routing.FromGateway {
+		n.Routes, n.Search = l.Routes, l.Search
+		if len(l.DNS) > 0 {
+			n.DNS = l.DNS
+		}
+	}
+	if reflect.DeepEqual(n, m.network) {
+		return false
+	}
+	m.network = n
+	m.do(ApplyNetwork{m.attempt, m.profile, n})
+	return true
 }
 
 func (m *Machine) networkApplied(now time.Time, in Applied) {
@@ -138,6 +168,8 @@ func (m *Machine) networkApplied(now time.Time, in Applied) {
 	if m.state == api.Connected {
 		return // it was applied once more
 	}
+	// The engine is through with this stage when there is an interface.
+	m.stage(now, Stage{Attempt: m.attempt, Stage: failure.Routes, Done: true, Detail: map[string]string{"interface": m.network.Interface}})
 	m.upAt = now
 	m.first, m.held, m.count = false, false, 0
 	m.repeat = m.profile.Reconnect.OnDrop
@@ -148,10 +180,17 @@ func (m *Machine) networkApplied(now time.Time, in Applied) {
 	}
 }
 
-// applyFailed takes the engine down, which is of no use without the network.
+// applyFailed takes the engine down, which is of no use without the network. It
+// does without what the gateway pushed first.
 func (m *Machine) applyFailed(now time.Time, in ApplyFailed) {
 	if !m.at(in.Attempt) || !m.applied {
 		return
+	}
+	if m.learned != nil {
+		if m.learned = nil; m.combine() {
+			m.tellFailure(in.Failure)
+			return
+		}
 	}
 	m.setState(now, m.base())
 	m.pending = in.Failure

@@ -87,6 +87,15 @@ type Up struct {
 	Network api.Network
 }
 
+// Learned says what the gateway pushed since Up. Nothing waits for it, and most
+// gateways push nothing.
+type Learned struct {
+	Attempt uint64
+	Routes  []netip.Prefix // behind the gateway; a default route may be among them
+	DNS     []netip.Addr   // name servers, in place of those of Up; none: these stay
+	Search  []string       // names to append to short ones
+}
+
 // Applied says that ApplyNetwork is done.
 type Applied struct{ Attempt uint64 }
 
@@ -133,6 +142,7 @@ func (Server) input()         {}
 func (Stage) input()          {}
 func (Waiting) input()        {}
 func (Up) input()             {}
+func (Learned) input()        {}
 func (Applied) input()        {}
 func (ApplyFailed) input()    {}
 func (Down) input()           {}

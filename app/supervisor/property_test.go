@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -31,8 +32,10 @@ type world struct {
 	secrets bool
 	fw      SetFirewall
 	fwWas   SetFirewall
-	fwSet   bool // in this call
-	excused bool // the firewall has failed: what it lets out is not the machine's doing
+	fwSet   bool           // in this call
+	address netip.Addr     // inside, of this engine
+	learned []netip.Prefix // pushed by the gateway of this engine, and not refused
+	excused bool           // the firewall has failed: what it lets out is not the machine's doing
 	wish    *Wish
 	over    bool
 	told    *api.Status
@@ -178,7 +181,7 @@ func (w *world) execute(out Output) {
 			case w.mustBeClosed() && !w.fw.protects():
 				w.fatal("an engine before the firewall is closed")
 			}
-			w.engine, w.attempt, w.isUp = running, e.Attempt, false
+			w.engine, w.attempt, w.isUp, w.learned = running, e.Attempt, false, nil
 		case StopEngine:
 			if w.engine == idle || e.Attempt != w.attempt || w.applied || w.engine == stopping && e.Orderly {
 				w.fatal("stop %+v: engine %d #%d, network %t", e, w.engine, w.attempt, w.applied)
@@ -191,6 +194,9 @@ func (w *world) execute(out Output) {
 		case ApplyNetwork:
 			if w.engine != running || e.Attempt != w.attempt || !w.isUp {
 				w.fatal("a network without an engine that is up")
+			}
+			if got := e.Network.Routes; got != nil && (!e.Profile.Routing.FromGateway || !reflect.DeepEqual(got, w.learned)) {
+				w.fatal("routes %v, pushed were %v, wanted %t", got, w.learned, e.Profile.Routing.FromGateway)
 			}
 			w.applied = true
 		case ClearNetwork:
@@ -265,6 +271,13 @@ func (w *world) settled() {
 			w.want = nil
 		}
 	case api.Connected:
+		routes := w.learned
+		if !w.m.profile.Routing.FromGateway {
+			routes = nil
+		}
+		if !reflect.DeepEqual(st.Routes, routes) {
+			w.fatal("connected with the routes %v, want %v", st.Routes, routes)
+		}
 		if w.engine != running || !w.applied || !st.Address.IsValid() || !w.excused && (w.fw.State != Tunnel || w.fw.KillSwitch != w.mustBeClosed()) {
 			w.fatal("connected with engine %d, network %t, firewall %+v, %+v", w.engine, w.applied, w.fw, st)
 		}
@@ -293,7 +306,7 @@ func (w *world) settled() {
 // profiles are what people choose from; each time it is read anew.
 func (w *world) profile() *profile.Profile {
 	var how []string
-	for _, h := range []string{"nodrop", "onstart", "split", "ask"} {
+	for _, h := range []string{"nodrop", "onstart", "split", "ask", "nopush"} {
 		if w.r.IntN(4) == 0 {
 			how = append(how, h)
 		}
@@ -322,7 +335,7 @@ func (w *world) step(firewallFails bool) {
 		n = w.r.Uint64N(w.attempt + 2) // somebody is late, or wrong
 	}
 	mine := n == w.attempt && w.engine == running
-	switch w.r.IntN(22) {
+	switch w.r.IntN(24) {
 	case 0, 1:
 		w.input(Connect{w.profile()})
 	case 2:
@@ -355,13 +368,25 @@ func (w *world) step(firewallFails bool) {
 	case 11:
 		w.input(Server{n, server})
 	case 12, 13, 14:
-		w.isUp = w.isUp || mine
-		w.input(Up{n, network(byte(10 + w.r.IntN(2)))})
+		up := Up{n, network(byte(10 + w.r.IntN(2)))}
+		if mine && (!w.isUp || up.Network.Address != w.address) {
+			w.isUp, w.address, w.learned = true, up.Network.Address, nil // another network pushes anew
+		}
+		w.input(up)
 	case 15, 16, 17:
 		if !mine || w.applied {
 			w.input(Applied{n})
 		}
+	case 22, 23:
+		l := pushed(n, byte(w.r.IntN(3)))
+		if mine && w.isUp {
+			w.learned = l.Routes
+		}
+		w.input(l)
 	case 18:
+		if mine {
+			w.learned = nil
+		}
 		w.input(ApplyFailed{n, &failure.Failure{Stage: failure.Routes, Code: failure.OSRoutes}})
 	case 19, 20:
 		var f *failure.Failure

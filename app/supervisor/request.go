@@ -152,10 +152,14 @@ func (m *Machine) profileChanged(now time.Time, in ProfileChanged) {
 	switch {
 	case m.state == api.Blocked:
 		m.rest(now) // the kill switch may be off now
-	case m.state == api.Connected:
-		m.repeat = in.Profile.Reconnect.OnDrop
+	case m.engine == running && m.up:
+		if m.state == api.Connected {
+			m.repeat = in.Profile.Reconnect.OnDrop
+		}
 		if !reflect.DeepEqual(old.Routing, in.Profile.Routing) || !reflect.DeepEqual(old.DNS, in.Profile.DNS) {
-			m.do(ApplyNetwork{m.attempt, m.profile, m.network})
+			if !m.combine() {
+				m.do(ApplyNetwork{m.attempt, m.profile, m.network})
+			}
 		}
 	case m.engine == idle && m.trying():
 		m.try(now) // a person may just have mended it

@@ -138,8 +138,10 @@ type Machine struct {
 	spent   bool      // the password has been sent
 	way     string    // the way to the gateway when it started
 	stages  []api.StageStatus
-	network api.Network
-	server  netip.Addr // being tried, connected, or the last that was
+	offered api.Network // as the engine said it
+	learned *Learned    // what the gateway pushed since; nil: nothing, or it cannot be applied
+	network api.Network // both, as far as the profile takes it
+	server  netip.Addr  // being tried, connected, or the last that was
 
 	// What came of it.
 	count   int       // tries since the connection was wanted or lost
@@ -216,6 +218,8 @@ func (m *Machine) handle(now time.Time, in Input) error {
 		m.waiting(now, in)
 	case Up:
 		m.networkUp(now, in)
+	case Learned:
+		m.learn(in)
 	case Applied:
 		m.networkApplied(now, in)
 	case ApplyFailed:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -534,4 +535,61 @@ func TestToldStatus(t *testing.T) {
 	if st := b.m.Status(b.now); st.Address.IsValid() || !st.Since.Equal(b.now) || st.Attempt != 1 {
 		t.Errorf("after the loss: %+v", st)
 	}
+}
+
+// TestLearned applies what the gateway pushes after it is connected, and keeps
+// the connection without it if it cannot be.
+func TestLearned(t *testing.T) {
+	failed := &failure.Failure{Stage: failure.Routes, Code: failure.OSRoutes, Evidence: []string{"taken"}}
+	routes := func(b *bench, want string) {
+		b.t.Helper()
+		if s := b.m.Status(b.now); fmt.Sprint(s.Routes, s.DNS, s.Search) != want {
+			b.t.Errorf("status has %v %v %v, want %s", s.Routes, s.DNS, s.Search, want)
+		}
+	}
+	const none, some = "[] [] []", "[10.1.0.0/16] [10.1.0.1] [corp.example]"
+	t.Run("applied", func(t *testing.T) {
+		b := newBench(t).connected(office()).after(time.Second)
+		routes(b, none)
+		b.in(pushed(1, 1)).did("apply #1 10.99.0.10 with [10.1.0.0/16]").in(Applied{1}).did().state(api.Connected)
+		routes(b, some)
+		b.in(pushed(1, 1)).did()
+		b.in(Up{1, network(10)}).did() // the same once more is no news
+		b.in(pushed(1, 2)).did("apply #1 10.99.0.10 with [10.2.0.0/16]")
+		b.in(Up{1, network(11)}).did("firewall tunnel for 198.51.100.1 by culvert0", "apply #1 10.99.0.11")
+		routes(b, none)
+	})
+	t.Run("before it is connected", func(t *testing.T) {
+		b := newBench(t)
+		b.in(Start{}, Route{true, "wlan0"}, Connect{office()}, Server{1, server}, pushed(1, 1)).did()
+		b.in(Up{1, network(10)}).did("apply #1 10.99.0.10").in(pushed(1, 1)).did("apply #1 10.99.0.10 with [10.1.0.0/16]")
+		b.in(Applied{1}).state(api.Connected).in(Applied{1}).did()
+		routes(b, some)
+	})
+	t.Run("cannot be applied", func(t *testing.T) {
+		b := newBench(t).connected(office()).after(time.Second)
+		b.in(pushed(1, 1)).in(ApplyFailed{1, failed}).did("apply #1 10.99.0.10", "tell os.routes").state(api.Connected).failure(failure.OSRoutes)
+		routes(b, none)
+		b.in(Applied{1}).did().in(ApplyFailed{1, failed}).did("clear", "stop #1 in order", "firewall open")
+	})
+	t.Run("name servers stay where none are pushed", func(t *testing.T) {
+		n := network(10)
+		n.DNS = []netip.Addr{netip.MustParseAddr("10.99.0.1")}
+		b := newBench(t)
+		b.in(Start{}, Route{true, "wlan0"}, Connect{office()}, Server{1, server}, Up{1, n}, Applied{1})
+		b.in(Learned{Attempt: 1, Search: []string{"corp.example"}}).did("apply #1 10.99.0.10")
+		routes(b, "[] [10.99.0.1] [corp.example]")
+	})
+	t.Run("nothing pushed", func(t *testing.T) { newBench(t).connected(office()).in(pushed(1, 0)).did() })
+	t.Run("not wanted", func(t *testing.T) {
+		b := newBench(t).connected(office("nopush")).in(pushed(1, 1)).did()
+		b.in(ProfileChanged{officeID, office()}).did("wish Office ks=false orderly=false", "firewall tunnel for 198.51.100.1 by culvert0", "apply #1 10.99.0.10 with [10.1.0.0/16]")
+		b.in(ProfileChanged{officeID, office("nopush")}).did("wish Office ks=false orderly=false", "firewall tunnel for 198.51.100.1 by culvert0", "apply #1 10.99.0.10")
+	})
+	t.Run("of another try", func(t *testing.T) {
+		b := newBench(t).connected(office()).after(time.Minute).in(pushed(1, 1)).down(failure.PathDead)
+		b.in(pushed(1, 1)).did().online()
+		routes(b, none)
+		b.in(pushed(1, 1)).did()
+	})
 }
