@@ -83,17 +83,9 @@ func TestContrast(t *testing.T) {
 			check("onp on "+s.String(), p.onp, c.color, text)
 			check("input on "+s.String()+" tint", p.input, c.tint, mark)
 			check("primary ring on "+s.String()+" tint", p.primary, c.tint, mark)
-			check("side (thumb) on "+s.String(), thumb(variant, p), c.color, mark)
+			check("thumb on "+s.String(), p.thumb, c.color, mark)
 		}
 	}
-}
-
-// thumb is the toggle's: white or side.
-func thumb(variant string, p palette) color.NRGBA {
-	if variant == "light" {
-		return rgb(0xFFFFFF)
-	}
-	return p.side
 }
 
 // TestTable holds the values that the design names, so that a slip of a digit

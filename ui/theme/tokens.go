@@ -13,6 +13,7 @@ const (
 	Card    fyne.ThemeColorName = "culvert.card"    // boxes
 	OnP     fyne.ThemeColorName = "culvert.onp"     // what lies on primary or on a state's colour
 	Series2 fyne.ThemeColorName = "culvert.series2" // the graph's second line
+	Thumb   fyne.ThemeColorName = "culvert.thumb"   // of the toggle, while it is on
 )
 
 // The names of Fyne under the words of the design, for what is ours.
@@ -67,11 +68,11 @@ func (s State) Tint() fyne.ThemeColorName {
 
 // palette is one variant: the colours by the words of the design.
 type palette struct {
-	bg, side, card, border, input     color.NRGBA
-	text, text2, disabled             color.NRGBA
-	primary, onp, btn, selbg, series2 color.NRGBA
-	state                             map[State]pair
-	shadow                            uint8 // alpha of black
+	bg, side, card, border, input            color.NRGBA
+	text, text2, disabled                    color.NRGBA
+	primary, onp, btn, selbg, series2, thumb color.NRGBA
+	state                                    map[State]pair
+	shadow                                   uint8 // alpha of black
 }
 
 type pair struct{ color, tint color.NRGBA }
@@ -88,7 +89,7 @@ func alpha(c color.NRGBA, a uint8) color.NRGBA {
 var light = palette{
 	bg: rgb(0xFFFFFF), side: rgb(0xF2F5F7), card: rgb(0xF8FAFB), border: rgb(0xD9E0E5), input: rgb(0x7B8995),
 	text: rgb(0x15202A), text2: rgb(0x4D5B67), disabled: rgb(0x8A96A1),
-	primary: rgb(0x0A6A8C), onp: rgb(0xFFFFFF), btn: rgb(0xE6EBEE), selbg: rgb(0xDCEBF1), series2: rgb(0xB8500F),
+	primary: rgb(0x0A6A8C), onp: rgb(0xFFFFFF), btn: rgb(0xE6EBEE), selbg: rgb(0xDCEBF1), series2: rgb(0xB8500F), thumb: rgb(0xFFFFFF),
 	state: map[State]pair{
 		Disconnected: {rgb(0x4D5B67), rgb(0xF8FAFB)},
 		Connecting:   {rgb(0x0A6A8C), rgb(0xE3F1F6)},
@@ -103,7 +104,7 @@ var light = palette{
 var dark = palette{
 	bg: rgb(0x151B20), side: rgb(0x0F1418), card: rgb(0x1B2329), border: rgb(0x2F3A43), input: rgb(0x73818D),
 	text: rgb(0xE9EEF2), text2: rgb(0xA6B3BE), disabled: rgb(0x6B7883),
-	primary: rgb(0x58BEE0), onp: rgb(0x04222E), btn: rgb(0x29333B), selbg: rgb(0x1D3844), series2: rgb(0xF2A267),
+	primary: rgb(0x58BEE0), onp: rgb(0x04222E), btn: rgb(0x29333B), selbg: rgb(0x1D3844), series2: rgb(0xF2A267), thumb: rgb(0x0F1418),
 	state: map[State]pair{
 		Disconnected: {rgb(0xA6B3BE), rgb(0x1B2329)},
 		Connecting:   {rgb(0x58BEE0), rgb(0x12303B)},
@@ -152,6 +153,7 @@ func (p palette) names() map[fyne.ThemeColorName]color.Color {
 		Card:                                   p.card,
 		OnP:                                    p.onp,
 		Series2:                                p.series2,
+		Thumb:                                  p.thumb,
 	}
 	for s, c := range p.state {
 		m[s.Color()], m[s.Tint()] = c.color, c.tint
