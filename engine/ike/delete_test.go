@@ -205,8 +205,8 @@ func TestDPD(t *testing.T) {
 			l.a.conn.Sent(l.now)
 			l.run(100*time.Millisecond, nil)
 		}
-		if got := l.now.Sub(begin); l.a.reason() != PeerDead || got > 8200*time.Millisecond || got < 6*time.Second {
-			t.Errorf("after %v: %s, want PeerDead within 8 s", got, l.a)
+		if got := l.now.Sub(begin); l.a.reason() != PeerDead || got > 7200*time.Millisecond || got < 5*time.Second {
+			t.Errorf("after %v: %s, want PeerDead within 7 s", got, l.a)
 		}
 	})
 	t.Run("data one way", func(t *testing.T) {

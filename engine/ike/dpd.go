@@ -22,10 +22,10 @@ const (
 
 	// A peer that leaves data unanswered has most likely restarted, and many say
 	// nothing to what they do not know any more. Somebody waits, so it is asked
-	// soon and not for long: all in all it is given up within eight seconds.
+	// soon and not for long: all in all it is given up within some seven seconds.
 	vainAfter = 2 * time.Second
 	vainLook  = time.Second // between looks at what was sent and what came
-	vainMax   = time.Second
+	vainMax   = 800 * time.Millisecond
 )
 
 // dpd is the state of dead peer detection (RFC 3706).
