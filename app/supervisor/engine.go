@@ -86,9 +86,6 @@ func (m *Machine) stage(now time.Time, in Stage) {
 	if in.Done && n < len(m.stages) && m.stages[n].Stage == in.Stage && m.stages[n].State == api.Done {
 		return // as networkApplied has said
 	}
-	if in.Done && n < len(m.stages) && m.stages[n].Stage == in.Stage && m.stages[n].State == api.Done {
-		return // as networkApplied has said
-	}
 	e := api.StageEvent{Stage: in.Stage, State: api.Started}
 	s := api.StageStatus{Stage: in.Stage, State: api.Started, Started: now}
 	if in.Done {
@@ -171,8 +168,6 @@ func (m *Machine) networkApplied(now time.Time, in Applied) {
 	if m.state == api.Connected {
 		return // it was applied once more
 	}
-	// The engine is through with this stage when there is an interface.
-	m.stage(now, Stage{Attempt: m.attempt, Stage: failure.Routes, Done: true, Detail: map[string]string{"interface": m.network.Interface}})
 	// The engine is through with this stage when there is an interface.
 	m.stage(now, Stage{Attempt: m.attempt, Stage: failure.Routes, Done: true, Detail: map[string]string{"interface": m.network.Interface}})
 	m.upAt = now
