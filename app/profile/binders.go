@@ -95,21 +95,6 @@ func boolean(dst *bool) func(*value) {
 	}
 }
 
-// onlyBool is a switch whose other position is not built.
-func onlyBool(dst *bool, only bool) func(*value) {
-	return func(v *value) {
-		var got bool
-		if boolean(&got)(v); v.d.bad[v.key] {
-			return
-		}
-		if got != only {
-			v.fault("%t is not supported yet; allowed: %t", got, only)
-			return
-		}
-		*dst = got
-	}
-}
-
 // onlyEmpty is a string that is not honoured yet.
 func onlyEmpty(dst *string) func(*value) {
 	return text(dst, func(s string) error {

@@ -12,8 +12,7 @@ import (
 // but a file that spells one out is refused, so none is written either.
 func (p *Profile) notYet() map[string]bool {
 	return map[string]bool{
-		"ppp.mppe":             p.PPP.MPPE == "auto",
-		"routing.from_gateway": p.Routing.FromGateway,
+		"ppp.mppe": p.PPP.MPPE == "auto",
 	}
 }
 

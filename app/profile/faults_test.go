@@ -84,8 +84,6 @@ group = "staff"
 [ppp]
 auth = ["eap-tls", "mschapv2", "mschap"]
 mppe = "require"
-[routing]
-from_gateway = true
 [reconnect]
 idle_disconnect = "5m"
 `, []string{
@@ -95,8 +93,7 @@ idle_disconnect = "5m"
 		`f.toml:8: ppp.auth: "eap-tls" is not supported yet; allowed: mschapv2, chap, pap`,
 		`f.toml:8: ppp.auth: "mschap" is not supported yet; allowed: mschapv2, chap, pap`,
 		`f.toml:9: ppp.mppe: "require" is not supported yet; allowed: off`,
-		`f.toml:11: routing.from_gateway: true is not supported yet; allowed: false`,
-		`f.toml:13: reconnect.idle_disconnect: "5m" is not supported yet; allowed: "0"`,
+		`f.toml:11: reconnect.idle_disconnect: "5m" is not supported yet; allowed: "0"`,
 	}},
 	{"values of dns", minimal + `[dns]
 mode = "manual"
@@ -185,8 +182,8 @@ ipv6 = "on"
 		`f.toml:5: routing.include: "2001:db8::/32": IPv6 networks are not supported yet`,
 		`f.toml:6: routing.ipv6: "on" is not known; allowed: auto, block, leave`,
 	}},
-	{"split without networks", minimal + "[routing]\nmode = \"split\"\n", []string{
-		`f.toml: routing.include: is empty, and routes from the gateway are not supported yet: name the networks behind the gateway, or set routing.mode to full`}},
+	{"split without networks", minimal + "[routing]\nmode = \"split\"\nfrom_gateway = false\n", []string{
+		`f.toml: routing.include: is empty: name the networks behind the gateway, or let routing.from_gateway or routing.mode = "full" have them`}},
 	{"include in full mode", minimal + "[routing]\ninclude = [\"10.0.0.0/8\"]\n", []string{
 		`f.toml:4: routing.include: is only for routing.mode = "split"; in full mode everything goes through the tunnel`}},
 	{"exclude in split mode", minimal + "[routing]\nmode = \"split\"\ninclude = [\"10.0.0.0/8\"]\nexclude = [\"10.1.0.0/16\"]\n", []string{

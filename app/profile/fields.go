@@ -134,7 +134,7 @@ func (c *Routing) fields() []field {
 		{"routing.mode", choice(&c.Mode, []string{"full", "split"})},
 		{"routing.include", list(&c.Include, maxRoutes, parsePrefix)},
 		{"routing.exclude", list(&c.Exclude, maxRoutes, parsePrefix)},
-		{"routing.from_gateway", onlyBool(&c.FromGateway, false)},
+		{"routing.from_gateway", boolean(&c.FromGateway)},
 		{"routing.local_network", boolean(&c.LocalNetwork)},
 		{"routing.ipv6", choice(&c.IPv6, []string{"auto", "block", "leave"})},
 		{"routing.kill_switch", boolean(&c.KillSwitch)},
@@ -177,8 +177,8 @@ func (p *Profile) check(d *decoder) {
 	split := p.Routing.Mode == "split"
 	switch {
 	case d.bad["routing.mode"]:
-	case split && len(p.Routing.Include) == 0:
-		d.missing("routing.include", "is empty, and routes from the gateway are not supported yet: name the networks behind the gateway, or set routing.mode to full")
+	case split && len(p.Routing.Include) == 0 && !p.Routing.FromGateway:
+		d.missing("routing.include", "is empty: name the networks behind the gateway, or let routing.from_gateway or routing.mode = \"full\" have them")
 	case !split && len(p.Routing.Include) > 0:
 		d.missing("routing.include", "is only for routing.mode = \"split\"; in full mode everything goes through the tunnel")
 	}
