@@ -43,9 +43,9 @@ func fold(s uint64) uint16 {
 	return uint16(s)
 }
 
-// pseudo is the sum of the pseudo-header of an IP packet (RFC 9293, 3.1; RFC
-// 8200, 8.1) without its addresses' length: proto, and n octets behind the IP
-// header.
+// pseudo is the sum of the pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1) of proto
+// with n octets, header and data, behind the IP header of ip, whose addresses
+// are in it.
 func pseudo(ip []byte, proto uint8, n int) uint64 {
 	var tail [4]byte
 	tail[1] = proto

@@ -1,15 +1,12 @@
 package tun
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-	wg "golang.zx2c4.com/wireguard/tun"
 )
 
 // burst is how many packets one read may make of the kernel's: as many buffers
@@ -20,7 +17,7 @@ const burst = 64
 // read brings, which without bursts is one packet; here all that waits makes a
 // batch. And it copies what it joins, where writev need not.
 type system struct {
-	raw syscall.RawConn
+	library
 
 	in      []byte
 	bufs    [][]byte // of the read under way, and so on
@@ -38,11 +35,8 @@ type system struct {
 	sent    syscall.Errno
 }
 
-func (s *system) init(dev wg.Device) error {
+func (s *system) init() error {
 	var err error
-	if s.raw, err = dev.File().SyscallConn(); err != nil {
-		return fmt.Errorf("tun: %w", err)
-	}
 	if cerr := s.raw.Control(func(fd uintptr) {
 		const tcp = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6
 		s.merge.udp = unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, tcp|unix.TUN_F_USO4|unix.TUN_F_USO6) == nil
@@ -77,7 +71,7 @@ func readFD(fd int, b []byte) (n int, err error) {
 }
 
 // read waits for a packet and takes what else there is.
-func (s *system) read(_ wg.Device, bufs [][]byte, sizes []int, offset int) (int, error) {
+func (s *system) read(bufs [][]byte, sizes []int, offset int) (int, error) {
 	s.bufs, s.sizes, s.offset = bufs, sizes, offset
 	if err := s.raw.Read(s.receive); err != nil {
 		return 0, closed(err)
@@ -102,16 +96,8 @@ func (s *system) drain(fd uintptr) bool {
 	return true
 }
 
-// closed is the error of a file that is closed, as the os package has it.
-func closed(err error) error {
-	if errors.Is(err, os.ErrClosed) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", os.ErrClosed, err)
-}
-
 // write joins packets of a flow where it can.
-func (s *system) write(_ wg.Device, packets [][]byte) error {
+func (s *system) write(packets [][]byte) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	var first error

@@ -15,32 +15,37 @@ const (
 	namePattern = "culvert%d"
 )
 
-const (
-	headroom = 0 // the kernel's header goes in a place of its own
-	// One burst of 64 KB makes 48 packets of 1,400 octets; with one such behind
-	// what came before, nothing is lost.
-	batchSize = 128
-)
+// One burst of 64 KB makes 48 packets of 1,400 octets; with one such behind what
+// came before, nothing is lost.
+const batchSize = 128
 
-func open(mtu int) (wg.Device, error) {
+func open(mtu int) (*system, string, error) {
 	fd, err := unix.Open(devicePath, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: open %s: %w", ErrUnsupported, devicePath, err)
+		return nil, "", fmt.Errorf("%w: open %s: %w", ErrUnsupported, devicePath, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("tun: open %s: %w", devicePath, err)
+		return nil, "", fmt.Errorf("tun: open %s: %w", devicePath, err)
 	}
 	if err := attach(fd, mtu); err != nil {
 		unix.Close(fd)
-		return nil, err
+		return nil, "", err
 	}
 	// Unmonitored: the library would otherwise poll the device's state once a
 	// second for as long as it lives.
 	dev, _, err := wg.CreateUnmonitoredTUNFromFD(fd)
 	if err != nil {
-		return nil, fmt.Errorf("tun: %w", err)
+		return nil, "", fmt.Errorf("tun: %w", err)
 	}
-	return dev, nil
+	s := &system{}
+	name, err := s.take(dev)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := s.init(); err != nil {
+		return nil, "", errors.Join(err, s.close())
+	}
+	return s, name, nil
 }
 
 // attach makes a new interface for fd and sets its MTU.
