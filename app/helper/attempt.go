@@ -14,6 +14,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/supervisor"
 	"github.com/culvert-vpn/culvert/engine"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/secret"
 	"github.com/culvert-vpn/culvert/engine/stack"
@@ -95,6 +96,9 @@ func (h *Helper) connect(ctx context.Context, a *attempt, e supervisor.StartEngi
 			if e.Hints.MRU != 0 {
 				cfg.Stack.MRU = e.Hints.MRU
 			}
+			if e.Profile.Routing.FromGateway {
+				cfg.Learned = r.learned
+			}
 		},
 		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return h.system.Lookup(ctx, host, direct)
@@ -150,6 +154,12 @@ func (r *reporter) event(_ time.Time, e stack.Event) {
 	case stack.Waiting:
 		r.put(supervisor.Waiting{Attempt: r.attempt, Left: e.Left})
 	}
+}
+
+// learned tells what the gateway pushes.
+func (r *reporter) learned(_ time.Time, o dhcp.Options) {
+	r.h.cfg.Log.Info("the gateway pushes", "from", o.Server, "routes", o.Routes, "dns", o.DNS, "search", o.Search, "refused", o.Refused)
+	r.put(supervisor.Learned{Attempt: r.attempt, Routes: o.Routes, DNS: o.DNS, Search: o.Search})
 }
 
 func (r *reporter) put(in supervisor.Input) { r.h.inputs.put(request{in: in}) }

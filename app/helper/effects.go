@@ -9,6 +9,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/supervisor"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/platform/firewall"
+	"github.com/culvert-vpn/culvert/platform/route"
 )
 
 // apply makes the system use the tunnel. When it fails, nothing of it is left.
@@ -34,11 +35,20 @@ func (l *loop) applyAll(ctx context.Context, e supervisor.ApplyNetwork) error {
 		return failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
 	n := e.Network
-	cfg := netplan.Routes(e.Profile, netplan.Connection{Interface: n.Interface, Server: server, Local: n.Address, Peer: n.Peer, MTU: n.MTU})
+	c := netplan.Connection{Interface: n.Interface, Server: server, Local: n.Address, Peer: n.Peer, MTU: n.MTU, Pushed: n.Routes}
+	if len(c.Pushed) > 0 {
+		if c.OnLink, err = route.OnLink(n.Interface); err != nil {
+			l.cfg.Log.Warn("the networks that the machine is on are not known", "error", err)
+		}
+		if _, ignored := netplan.Pushed(e.Profile, c); len(ignored) > 0 {
+			l.cfg.Log.Info("pushed routes that are not taken", "routes", ignored)
+		}
+	}
+	cfg := netplan.Routes(e.Profile, c)
 	if err := l.system.SetRoutes(ctx, cfg); err != nil {
 		return failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
-	names, ok := netplan.DNS(e.Profile, n.Interface, n.DNS)
+	names, ok := netplan.DNS(e.Profile, n.Interface, n.DNS, n.Search...)
 	if !ok {
 		err = l.system.ClearDNS()
 	} else {

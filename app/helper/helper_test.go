@@ -27,6 +27,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/supervisor"
 	"github.com/culvert-vpn/culvert/engine"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/stack"
 	"github.com/culvert-vpn/culvert/platform/dns"
@@ -42,6 +43,8 @@ type fakeSystem struct {
 	refuse  error // of Connect
 	session *fakeSession
 	secrets []string // that Connect was given
+	learned func(time.Time, dhcp.Options)
+	taken   netip.Prefix // SetRoutes refuses it
 }
 
 func (f *fakeSystem) note(format string, args ...any) {
@@ -65,6 +68,7 @@ func (f *fakeSystem) Connect(ctx context.Context, cfg engine.Config) (dial.Sessi
 	f.mu.Lock()
 	f.secrets = append(f.secrets, string(cfg.Stack.IKE.PSK)+" "+string(cfg.Stack.PPP.Password))
 	refuse := f.refuse
+	f.learned = cfg.Learned
 	f.mu.Unlock()
 	cfg.Events(time.Now(), stack.StageStarted{Stage: failure.Phase1})
 	if refuse != nil {
@@ -89,12 +93,15 @@ func (f *fakeSystem) Tunnel(int) (dataplane.Device, string, error) {
 func (f *fakeSystem) Resolvers() []netip.AddrPort { return nil }
 func (f *fakeSystem) SetRoutes(_ context.Context, c route.Config) error {
 	f.note("routes %v", c.Routes)
+	if slices.Contains(c.Routes, f.taken) {
+		return route.ErrTaken
+	}
 	return nil
 }
 func (f *fakeSystem) ClearRoutes() error           { f.note("no routes"); return nil }
 func (f *fakeSystem) Follow(context.Context) error { f.note("follow"); return nil }
 func (f *fakeSystem) SetDNS(_ context.Context, c dns.Config) error {
-	f.note("dns %v", c.Servers)
+	f.note("dns %v%s", c.Servers, strings.Join(append([]string{""}, c.Search...), " "))
 	return nil
 }
 func (f *fakeSystem) ClearDNS() error { f.note("no dns"); return nil }
