@@ -40,7 +40,7 @@ const storyLines = `  ✓ Find server     3 ms  198.51.100.1
   ✓ Phase 2        12 ms  aes128gcm16, in udp
   ✓ Tunnel          7 ms  gw [31m
   … The server takes its time: somebody may have to approve the login on a phone (88 s left).
-  ✓ Log in      12345 ms  MS-CHAPv2
+  ✓ Sign in     12345 ms  MS-CHAPv2
 
 Connected to 198.51.100.1 after 0 ms: address 10.99.0.10 on culvert0, aes128gcm16, packets of up to 1400 octets.
   a note
@@ -81,12 +81,12 @@ func TestHumanFailure(t *testing.T) {
 	p.print(time.Time{}.Add(1234*time.Millisecond), diagnosis.Event(&failure.Failure{Stage: failure.Authenticate, Code: failure.PPPBadCredentials,
 		Evidence: []string{"E=691 R=1\x07", "also tried another"}}))
 	p.print(time.Time{}, api.StateEvent{State: api.Disconnected}) // goes without saying
-	if out.String() != "  ✗ Log in       1234 ms\n" {
+	if out.String() != "  ✗ Sign in      1234 ms\n" {
 		t.Errorf("output %q", out.String())
 	}
 	const want = `
-The user name or password is wrong.
-The server knows this way of logging in, but not this user with this password.
+Wrong user name or password.
+The gateway knows this way of signing in, but not this user with this password.
 Enter both again. Some gateways want the domain as well, or user@hub.
 
   code      ppp.bad-credentials (in Windows: error 691)

@@ -51,7 +51,7 @@ func StageName(s api.Stage) string {
 	case failure.Link:
 		return "Link"
 	case failure.Authenticate:
-		return "Log in"
+		return "Sign in"
 	case failure.Network:
 		return "Network"
 	case failure.Routes:

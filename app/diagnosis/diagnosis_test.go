@@ -113,7 +113,7 @@ func TestUnknownCode(t *testing.T) {
 
 func TestEvent(t *testing.T) {
 	got := Event(&failure.Failure{Stage: failure.Authenticate, Code: failure.PPPBadCredentials, Evidence: []string{"E=691"}})
-	want := api.FailureEvent{Stage: failure.Authenticate, Code: failure.PPPBadCredentials, Title: "The user name or password is wrong",
+	want := api.FailureEvent{Stage: failure.Authenticate, Code: failure.PPPBadCredentials, Title: "Wrong user name or password",
 		Advice: table[failure.PPPBadCredentials].Advice, Evidence: []string{"E=691"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Event = %+v, want %+v", got, want)
