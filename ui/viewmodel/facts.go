@@ -1,5 +1,14 @@
 package viewmodel
 
+import (
+	"net/netip"
+	"time"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/engine/failure"
+)
+
 // Fact is a value with its label above it. A click copies Value.
 type Fact struct {
 	Key    string // tells facts apart: "address", "gateway", "dns", "received", "sent", "through"
@@ -30,4 +39,95 @@ type Encryption struct {
 type Facts struct {
 	Grid       []Fact
 	Encryption Encryption
+}
+
+// Facts is the box of what was agreed; nil unless p is connected.
+func (w *Words) Facts(m *Model, p *profile.Profile, stats api.StatsEvent, now time.Time) *Facts {
+	if m.KindOf(p.ID, now) != Connected {
+		return nil
+	}
+	s := m.Status
+	f := &Facts{Encryption: w.encryption(m, p)}
+	for _, v := range []struct{ key, value string }{
+		{"address", address(s.Address)},
+		{"gateway", s.Server},
+		{"dns", w.nameServers(s.DNS, p)},
+		{"received", w.Bytes(stats.RxBytes)},
+		{"sent", w.Bytes(stats.TxBytes)},
+		{"through", w.through(p)},
+	} {
+		f.Grid = append(f.Grid, Fact{Key: v.key, Label: w.Text("fact." + v.key), Copied: w.Text("fact.copied"), Value: v.value})
+	}
+	return f
+}
+
+func address(a netip.Addr) string {
+	if !a.IsValid() {
+		return "–"
+	}
+	return a.String()
+}
+
+// nameServers is who is asked while connected.
+func (w *Words) nameServers(given []netip.Addr, p *profile.Profile) string {
+	var list []string
+	switch p.DNS.Mode {
+	case "off":
+		return w.Text("fact.dns.off")
+	case "manual":
+		list = p.DNS.Servers
+	default:
+		for _, a := range given {
+			list = append(list, a.String())
+		}
+	}
+	if len(list) == 0 {
+		return w.Text("fact.dns.none")
+	}
+	return w.join(list)
+}
+
+// through is what goes through the VPN.
+func (w *Words) through(p *profile.Profile) string {
+	if p.Routing.Mode == "split" {
+		return w.count("fact.networks", len(p.Routing.Include))
+	}
+	return w.Text("fact.all")
+}
+
+// encryption says what is agreed on, and whether it is any good. SHA-1 inside HMAC
+// is: what breaks it as a hash does not break that.
+func (w *Words) encryption(m *Model, p *profile.Profile) Encryption {
+	e := Encryption{Label: w.Text("fact.encryption")}
+	if name := m.Status.Suite; name == "" || name == "none" {
+		e.Value, e.Badge, e.BadgeText = w.Text("encryption.none"), NotEncrypted, w.Text("encryption.none.badge")
+		e.Sentence = w.Text("encryption.none.sentence")
+		return e
+	}
+	e.Value = w.Suite(m.Status.Suite)
+	second, _ := parseSuite(m.Status.Suite)
+	var first agreed
+	for _, s := range m.Status.Stages {
+		if s.Stage == failure.Phase1 {
+			first, _ = parseSuite(s.Detail["suite"])
+		}
+	}
+	why := ""
+	switch {
+	case second.weakCipher || first.weakCipher:
+		why = "cipher"
+	case second.weakHash || first.weakHash:
+		why = "hash"
+	case first.weakGroup():
+		why = "group"
+	default:
+		return e
+	}
+	e.Badge, e.BadgeText = Weak, w.Text("encryption.weak.badge")
+	if len(p.IPsec.Phase1)+len(p.IPsec.Phase2) > 0 {
+		e.Sentence = w.Text("encryption.weak.own") // the person's choice, not the gateway's
+		return e
+	}
+	e.Sentence = w.Text("encryption.weak." + why)
+	return e
 }

@@ -1,6 +1,11 @@
 package viewmodel
 
-import "time"
+import (
+	"strings"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/profile"
+)
 
 // Page is a page with a heading, a sentence and one button.
 type Page struct {
@@ -21,31 +26,154 @@ type Check struct {
 	Text string
 }
 
-// Start is the first page, while there is no profile.
+// Start is the first page, while there is no profile, or while something is
+// missing without which nothing works.
 type Start struct {
 	Page
 	Choices []StartChoice // none while something is missing
 	Checks  []Check
 }
 
-// LogLevel is how much the log shows.
-type LogLevel uint8
+// Conditions is what the first page depends on.
+type Conditions struct {
+	Problem      api.Code // of the helper: Model.Problem
+	Heard        bool     // the helper has answered, or that it does not is sure
+	Helper       string   // its version; "": not known
+	Window       string   // this program's
+	Keychain     bool
+	AsksEachTime bool // the person knows that there is no keychain
+	Profiles     int
+}
 
-// The levels.
+// missing is the page for what is missing; "": nothing.
+func (c Conditions) missing() (key string, does Action) {
+	switch {
+	case c.Problem == api.HelperNotAllowed:
+		return "allowed", AllowMe
+	case c.Problem != "":
+		return "helper", StartHelper
+	case c.Helper != "" && c.Window != "" && c.Helper != c.Window:
+		return "versions", RestartHelper
+	case c.Heard && !c.Keychain && !c.AsksEachTime:
+		return "keychain", AskEachTime
+	}
+	return "", NoAction
+}
+
+// Start is the first page; nil: it is not to be shown.
+func (w *Words) Start(c Conditions) *Start {
+	s := &Start{}
+	if key, does := c.missing(); key != "" {
+		b := w.button(does)
+		s.Page = Page{Heading: w.Text("start." + key + ".title"), Button: &b,
+			Sentence: w.args("start."+key+".sentence", Args{"Helper": line(c.Helper), "Window": line(c.Window)})}
+	} else if c.Profiles == 0 {
+		s.Heading, s.Sentence = w.Text("start.title"), w.Text("start.sentence")
+		for _, a := range []Action{NewProfile, Import, TryDemo} {
+			s.Choices = append(s.Choices, StartChoice{w.Text("start." + string(a) + ".title"), w.Text("start." + string(a) + ".sentence"), a})
+		}
+	} else {
+		return nil
+	}
+	check := func(good bool, yes, no string) {
+		key := no
+		if good {
+			key = yes
+		}
+		s.Checks = append(s.Checks, Check{good, w.Text(key)})
+	}
+	check(c.Heard && c.Problem == "", "check.helper", "check.nohelper")
+	check(c.Keychain, "check.keychain", "check.nokeychain")
+	profiles := Check{c.Profiles > 0, w.Text("check.noprofiles")}
+	if c.Profiles > 0 {
+		profiles.Text = w.count("check.profiles", c.Profiles)
+	}
+	s.Checks = append(s.Checks, profiles)
+	return s
+}
+
+// Importing is the words of the page that shows what was understood.
+type Importing struct {
+	Heading       string
+	Drop          string // that a file can be dropped
+	Nothing       string // when there are no settings in it
+	Readable      string // below that: what can be read
+	SecretFound   string // in place of a password
+	Add           Button // "Add 3 profiles"
+	Cancel, Paste Button
+	OpenFile      Button
+}
+
+// What the import page does.
 const (
-	LogAll LogLevel = iota
-	LogNotes
-	LogWarnings
-	LogFaults
+	AddProfiles  Action = "add-profiles"
+	PasteText    Action = "paste-text"
+	OpenFile     Action = "open-file"
+	SaveReport   Action = "save-report"
+	CopyLog      Action = "copy-log"
+	CopyPage     Action = "copy-page"
+	ReduceMotion Action = "reduce-motion"
+	NoNotes      Action = "no-notes"
 )
 
-// LogLine is one row of the log.
-type LogLine struct {
-	At    time.Time
-	Time  string
-	Level string // by word
-	Mark  Kind   // Failed for a fault, Waiting for a warning, else Disconnected
-	Text  string
+// Importing is the import page for that many profiles that are ticked.
+func (w *Words) Importing(ticked int) Importing {
+	return Importing{
+		Heading: w.Text("import.title"), Drop: w.Text("import.drop"), Nothing: w.Text("import.nothing"), Readable: w.Text("import.readable"),
+		SecretFound: w.Text("import.secret"), Add: Button{w.count("import.add", ticked), AddProfiles}, Cancel: Button{w.Text("editor.cancel"), GoBack},
+		Paste: w.button(PasteText), OpenFile: w.button(OpenFile),
+	}
+}
+
+// ImportRow is a setting that was understood, or left out.
+type ImportRow struct {
+	Good         bool // else a triangle
+	Field, Value string
+}
+
+// ImportRows is the settings of an imported profile that are not automatic, as the
+// editor says them. secrets are the fields of those that were found, which are not
+// shown. The error is a profile that cannot be written.
+func (w *Words) ImportRows(p *profile.Profile, secrets []string) ([]ImportRow, error) {
+	e, err := NewEditor(EditorConfig{Profile: p, New: true, Keychain: true})
+	if err != nil {
+		return nil, err
+	}
+	var rows []ImportRow
+	for i := range fieldSpecs {
+		s := &fieldSpecs[i]
+		value := ""
+		switch {
+		case s.kind == SecretField:
+			for _, key := range secrets {
+				if key == s.key {
+					value = w.Text("import.secret")
+				}
+			}
+		case s.means(e.is) && e.isChanged(s):
+			value = w.shownValue(s, e.is[s.key])
+		}
+		if value != "" {
+			rows = append(rows, ImportRow{Good: !e.bad[s.key], Field: w.fieldLabel(s.key), Value: value})
+		}
+	}
+	return rows, nil
+}
+
+// shownValue is a field's value for people.
+func (w *Words) shownValue(s *fieldSpec, text string) string {
+	switch s.kind {
+	case TickField:
+		if text == "true" {
+			return w.Text("import.on")
+		}
+		return w.Text("import.off")
+	case ChoiceField:
+		return w.choice(s.key, text)
+	case ListField:
+		return line(w.join(items(text)))
+	}
+	return line(text)
 }
 
 // Rule is something that a gateway must allow.
@@ -59,9 +187,117 @@ type AdminPage struct {
 	Text              string // what Copy copies
 }
 
+// AdminPage says what the gateway of a profile must allow; nil: any gateway.
+func (w *Words) AdminPage(p *profile.Profile) AdminPage {
+	if p == nil {
+		p = profile.Default()
+	}
+	offer := p.Proposals()
+	var first, second, methods []string
+	for _, s := range offer.Phase1 {
+		first = append(first, s.String())
+	}
+	for _, s := range offer.Phase2 {
+		second = append(second, s.String())
+	}
+	for _, m := range p.AuthMethods() {
+		methods = append(methods, methodNames[string(m)])
+	}
+	a := AdminPage{Heading: w.Text("admin.title"), Sentence: w.Text("admin.sentence"), Copy: w.button(CopyPage)}
+	rule := func(name, key string) { a.Rules = append(a.Rules, Rule{name, w.Text("admin." + key)}) }
+	if p.IPsec.Enabled {
+		rule("UDP 500", "udp500")
+		rule("UDP 4500", "udp4500")
+		rule("ESP (50)", "esp")
+		rule("UDP 1701", "udp1701")
+		a.Rules = append(a.Rules, Rule{strings.Join(first, " "), w.Text("admin.phase1")}, Rule{strings.Join(second, " "), w.Text("admin.phase2")})
+	} else {
+		rule("UDP 1701", "plain1701")
+	}
+	rule(strings.Join(methods, " "), "methods")
+	var b strings.Builder
+	b.WriteString(a.Heading + "\n" + a.Sentence + "\n")
+	for _, r := range a.Rules {
+		b.WriteString("\n" + r.Name + "\n" + r.Sentence + "\n")
+	}
+	a.Text = b.String()
+	return a
+}
+
 // About is the page about the program.
 type About struct {
 	Heading, Sentence string
 	Versions          []Fact
+	LicencesTitle     string
 	Licences          string
+}
+
+// About is the page about the program; helper is "" while it is not known.
+func (w *Words) About(window, helper, licences string) About {
+	if helper == "" {
+		helper = "–"
+	}
+	fact := func(key, value string) Fact {
+		return Fact{Key: key, Label: w.Text("about." + key), Copied: w.Text("fact.copied"), Value: value}
+	}
+	return About{Heading: "Culvert", Sentence: w.Text("about.sentence"), Versions: []Fact{fact("window", window), fact("helper", helper)},
+		LicencesTitle: w.Text("about.licences"), Licences: licences}
+}
+
+// Settings is the page of the program's own settings.
+type Settings struct {
+	Heading string
+	Rows    []Setting
+	Keys    string // heading of the list of keys
+}
+
+// Setting is a tick with a sentence.
+type Setting struct {
+	Does       Action
+	Text, Help string
+}
+
+// Settings is the page of the program's own settings.
+func (w *Words) Settings() Settings {
+	s := Settings{Heading: w.Text("settings.title"), Keys: w.Text("settings.keys")}
+	for _, a := range []Action{ReduceMotion, NoNotes} {
+		s.Rows = append(s.Rows, Setting{a, w.Text("settings." + string(a)), w.Text("settings." + string(a) + ".help")})
+	}
+	return s
+}
+
+// Header is the words of a profile's page above the panel.
+type Header struct {
+	Name, Make, Edit, More, Back string
+}
+
+// Header is the words of a profile's page above the panel.
+func (w *Words) Header(i Item) Header {
+	h := Header{Name: line(i.Entry.Name()), Edit: w.Text("button.edit"), More: w.Text("list.more"), Back: w.Text("header.back")}
+	if i.Entry.ReadOnly {
+		h.Edit = w.Text("button.view")
+	}
+	if p := i.Entry.Profile; p != nil && p.Preset != "auto" {
+		h.Make = w.choice("preset", p.Preset)
+	}
+	return h
+}
+
+// Faulty is the page of a file that cannot be used.
+func (w *Words) Faulty(i Item) *Page {
+	if i.Entry.Profile != nil || i.Entry.Err == nil {
+		return nil
+	}
+	b := w.button(OpenProfile)
+	e := w.Explain(api.ProfileInvalid, nil)
+	return &Page{Heading: e.Title, Sentence: e.Advice + "\n\n" + i.Entry.Err.Error(), Button: &b}
+}
+
+// Lines is how many rows of the steps there is room for: all nine, or the running
+// one and its neighbours.
+func (s *Steps) Lines(height float32) (from, to int) {
+	if height >= 420 || len(s.Rows) == 0 {
+		return 0, len(s.Rows)
+	}
+	return max(s.Around-1, 0), min(s.Around+2, len(s.Rows))
 }

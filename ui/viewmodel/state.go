@@ -1,11 +1,5 @@
 package viewmodel
 
-import (
-	"time"
-
-	"github.com/culvert-vpn/culvert/app/api"
-)
-
 // Kind is what a connection looks like: the colour and the shape of a state. Its
 // zero value is not to know.
 type Kind uint8
@@ -84,40 +78,4 @@ type StatePanel struct {
 	Sentence string
 	Toggle   Toggle
 	Second   *Button // a plain button in the second line; nil: none
-}
-
-// Model is all that a window knows of the helper, and what the person wants of it.
-// Everything that is drawn is a function of it. It is for one goroutine.
-type Model struct {
-	Status   api.Status // as it was said last, its stages kept up to date
-	StatusAt time.Time  // when it was said
-	HeardAt  time.Time  // of the last word of the helper; zero: there was none yet
-	// Problem is why the helper cannot be used: api.HelperNotRunning or
-	// api.HelperNotAllowed; "": it can.
-	Problem api.Code
-	Wish    Wish
-}
-
-// Want is what a person asked for.
-type Want uint8
-
-// The wishes.
-const (
-	WantNothing Want = iota
-	WantConnected
-	WantDisconnected
-)
-
-// Wish is what the person asked for last and the helper has not said yet.
-type Wish struct {
-	Want    Want
-	Profile api.ProfileName
-	At      time.Time
-	Sent    time.Time // to the helper; zero: not yet, a keychain may be asking
-}
-
-// History is what the desktop remembers of a profile.
-type History struct {
-	LastConnected time.Time // zero: never
-	HintsShown    int       // how often "Press Enter to connect." was shown
 }

@@ -1,5 +1,15 @@
 package viewmodel
 
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/profile"
+)
+
 // Countdown is the box while a person is waited for.
 type Countdown struct {
 	Left     float64 // of the ring, from 1 to 0
@@ -16,6 +26,45 @@ type CodeBox struct {
 	Field  string // the placeholder
 	Help   string
 	Send   Button
-	Secret string // the key of the answer: api.Secrets
-	Hidden bool   // it is a password, not a code
+	Secret api.SecretName // what the answer is
+	Hidden bool           // it is a password, not a code
+}
+
+// Countdown is the box while a person is waited for; nil: nobody is.
+func (w *Words) Countdown(m *Model, p *profile.Profile, now time.Time) *Countdown {
+	if m.KindOf(p.ID, now) != Waiting {
+		return nil
+	}
+	left := m.SecondsLeft(now)
+	all := max(int(p.PPP.AuthTimeout.Std()/time.Second), m.Status.SecondsLeft, 1)
+	c := &Countdown{Left: float64(left) / float64(all), Seconds: w.whole(int64(left)), Unit: w.count("waiting.seconds", left)}
+	what := "approve"
+	if len(m.Status.Ask) > 0 {
+		what = "code"
+		c.Code = w.codeBox(m.Status.Ask)
+	}
+	c.Title, c.Sentence = w.Text("waiting."+what+".title"), w.Text("waiting."+what+".sentence")
+	return c
+}
+
+func (w *Words) codeBox(ask []api.SecretName) *CodeBox {
+	b := &CodeBox{Secret: ask[0], Title: w.Text("code.title"), Field: w.Text("code.field"), Help: w.Text("code.help"), Send: w.button(SendCode)}
+	if !slices.Contains(ask, api.OTP) {
+		b.Hidden = true
+		b.Title, b.Field = w.Text("code.secret.title"), w.fieldLabel(secretField(ask[0]))
+		b.Help = w.Text("code.secret.help")
+	} else {
+		b.Secret = api.OTP
+	}
+	return b
+}
+
+// CleanCode is a code as it is sent: blanks are pasted along with it.
+func CleanCode(typed string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '\u200b' {
+			return -1
+		}
+		return r
+	}, typed)
 }
