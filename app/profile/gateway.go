@@ -28,13 +28,15 @@ type Gateway struct {
 
 	Auth       []AuthMethod // demanded in this order; empty: all
 	Users      map[string]secret.Secret
-	Address    netip.Addr   // the gateway's own inside
-	Pool       netip.Prefix // the clients' inside
-	DNS        []netip.Addr // empty: Address
-	MTU        int          // octets inside
-	MaxClients int          // 0: as many as Pool has addresses
-	HTTP       bool         // the service inside to measure with
-	Inside     string       // stack (the gateway's own, no privilege), tun (the system's)
+	Address    netip.Addr     // the gateway's own inside
+	Pool       netip.Prefix   // the clients' inside
+	DNS        []netip.Addr   // empty: Address
+	Routes     []netip.Prefix // told to clients that ask: networks that they reach through it
+	Search     []string       // told to clients that ask: domains
+	MTU        int            // octets inside
+	MaxClients int            // 0: as many as Pool has addresses
+	HTTP       bool           // the service inside to measure with
+	Inside     string         // stack (the gateway's own, no privilege), tun (the system's)
 }
 
 // DefaultGateway is a gateway configuration with every key at its default,
@@ -95,6 +97,8 @@ func (g *Gateway) fields() []field {
 		{"address", parsed(&g.Address, parseInner)},
 		{"pool", parsed(&g.Pool, parsePool)},
 		{"dns", list(&g.DNS, 2, parseInner)},
+		{"routes", list(&g.Routes, maxRoutes, parsePrefix)},
+		{"search", list(&g.Search, maxNames, parseDomainName)},
 		{"mtu", integer(&g.MTU, minMRU, maxMRU, false)},
 		{"max_clients", integer(&g.MaxClients, 0, 1<<16, true)},
 		{"http", boolean(&g.HTTP)},

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -14,6 +15,8 @@ phase2 = ["aes128-sha1"]
 pfs = "modp1024"
 auth = ["pap"]
 dns = ["10.99.0.1", "9.9.9.9"]
+routes = ["10.20.0.0/16", "0.0.0.0/0"]
+search = ["corp.example"]
 [users]
 alice = "correct horse"
 "bob@LAB" = "p"
@@ -24,6 +27,9 @@ alice = "correct horse"
 	}
 	if g.Listen.String() != "198.51.100.1" || g.Ports != "standard" || !g.Plain || g.ESP || len(g.DNS) != 2 || g.MTU != 1400 || g.PFS.Group.String() != "modp1024" {
 		t.Errorf("ParseGateway = %+v", g)
+	}
+	if fmt.Sprint(g.Routes, g.Search) != "[10.20.0.0/16 0.0.0.0/0] [corp.example]" {
+		t.Errorf("routes %v, search %v", g.Routes, g.Search)
 	}
 	if len(g.Users) != 3 || string(g.Users["alice"]) != "correct horse" || string(g.Users["bob@LAB"]) != "p" || string(g.Users[`CORP\carol`]) != "q" {
 		t.Errorf("%d users", len(g.Users))
@@ -48,6 +54,8 @@ address = "2001:db8::1"
 pool = "10.0.0.0/31"
 mtu = 9000
 dns = ["a", "b", "c"]
+routes = ["10.0.0.0"]
+search = ["a b"]
 user = "alice"
 [users]
 alice = 4711
@@ -64,10 +72,12 @@ x = 1
 			`g:7: dns: "a" is no address inside; allowed: an IPv4 address such as 10.99.0.1`,
 			`g:7: dns: "b" is no address inside; allowed: an IPv4 address such as 10.99.0.1`,
 			`g:7: dns: "c" is no address inside; allowed: an IPv4 address such as 10.99.0.1`,
-			`g:8: user: unknown key; allowed: listen, ports, plain, esp, psk, tunnel_secret, phase1, phase2, pfs, phase1_lifetime, phase2_lifetime, dpd_interval, auth, address, pool, dns, mtu, max_clients, http, inside, [users]`,
-			`g:10: users.alice: must be a string, not an integer`,
-			`g:11: users.bob.x: unknown key; allowed in [users]: any name`,
-			`g:12: users2: is given as a list of tables, [[...]]`,
+			`g:8: routes: "10.0.0.0" is no network; allowed: a prefix such as 10.0.0.0/8 or 192.0.2.7/32`,
+			`g:9: search: "a b" is no domain; allowed: a name such as corp.example.com, beyond ASCII in its xn-- form`,
+			`g:10: user: unknown key; allowed: listen, ports, plain, esp, psk, tunnel_secret, phase1, phase2, pfs, phase1_lifetime, phase2_lifetime, dpd_interval, auth, address, pool, dns, routes, search, mtu, max_clients, http, inside, [users]`,
+			`g:12: users.alice: must be a string, not an integer`,
+			`g:13: users.bob.x: unknown key; allowed in [users]: any name`,
+			`g:14: users2: is given as a list of tables, [[...]]`,
 		}},
 		{"syntax shows no secret", "psk = hunter2\n", []string{"g:1: is not valid TOML"}},
 	} {

@@ -19,6 +19,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,7 +232,11 @@ func (cfg *Config) offer() *dhcp.Server {
 	if len(cfg.Routes)+len(cfg.Search) == 0 {
 		return nil
 	}
-	return &dhcp.Server{Address: cfg.Address, MTU: cfg.MTU, Options: dhcp.Options{Routes: cfg.Routes, DNS: cfg.DNS, Search: cfg.Search}}
+	s := &dhcp.Server{Address: cfg.Address, MTU: cfg.MTU, Options: dhcp.Options{Routes: cfg.Routes, DNS: cfg.DNS}}
+	for _, name := range cfg.Search {
+		s.Options.Search = append(s.Options.Search, strings.ToLower(strings.Trim(name, ".")))
+	}
+	return s
 }
 
 // ports are the sockets to open.

@@ -15,7 +15,7 @@ import (
 // TestInform pushes routes to a client, whose network works as without them.
 func TestInform(t *testing.T) {
 	routes := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("0.0.0.0/0")}
-	g := start(t, func(c *Config) { c.Routes, c.Search = routes, []string{"corp.example", "example.com"} })
+	g := start(t, func(c *Config) { c.Routes, c.Search = routes, []string{"Corp.example.", "example.com"} })
 	learned := make(chan dhcp.Options, 1)
 	v, err := connect(t, g, func(c *engine.Config) {
 		c.Learned = func(_ time.Time, o dhcp.Options) { learned <- o }
