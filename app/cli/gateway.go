@@ -66,6 +66,8 @@ const gatewayDefaults = `    ports = "standard"             # 500 and 4500; any:
     address = "10.99.0.1"          # the gateway's own inside
     pool = "10.99.0.0/24"          # the clients' inside
     dns = []                       # two at most; empty: address
+    routes = []                    # told to clients that ask, such as ["10.20.0.0/16"]
+    search = []                    # told to clients that ask, such as ["corp.example.com"]
     mtu = 1400
     max_clients = 0                # 0: as many as pool has addresses
     http = true
@@ -166,7 +168,8 @@ func gatewayConfig(conf *profile.Gateway) gateway.Config {
 		Listen: conf.Listen, AnyPort: conf.Ports == "any", Plain: conf.Plain, ESP: conf.ESP,
 		PSK: conf.PSK, TunnelSecret: conf.TunnelSecret, PFS: conf.PFS.Group,
 		Phase1Life: conf.Phase1Lifetime.Std(), Phase2Life: conf.Phase2Lifetime.Std(), DPDInterval: conf.DPDInterval.Std(),
-		Users: conf.Users, Address: conf.Address, Pool: conf.Pool, DNS: conf.DNS, MTU: conf.MTU, MaxClients: conf.MaxClients, HTTP: conf.HTTP,
+		Users: conf.Users, Address: conf.Address, Pool: conf.Pool, DNS: conf.DNS, Routes: conf.Routes, Search: conf.Search,
+		MTU: conf.MTU, MaxClients: conf.MaxClients, HTTP: conf.HTTP,
 	}
 	for _, s := range conf.Phase1 {
 		cfg.Phase1 = append(cfg.Phase1, suite.Phase1(s))
