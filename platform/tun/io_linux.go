@@ -53,7 +53,7 @@ func (s *system) init() error {
 	s.receive = s.drain
 	s.send = func(fd uintptr) bool {
 		for {
-			_, _, s.sent = unix.Syscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&s.iovs[0])), uintptr(len(s.iovs)))
+			_, _, s.sent = unix.RawSyscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&s.iovs[0])), uintptr(len(s.iovs)))
 			if s.sent != unix.EINTR {
 				return s.sent != unix.EAGAIN
 			}
@@ -62,10 +62,18 @@ func (s *system) init() error {
 	return nil
 }
 
-func readFD(fd int, b []byte) (n int, err error) {
+// readFD, like writev above, is a raw call: neither waits, and the scheduler
+// would take the processor away from calls that take as long as these do with a
+// burst, and look for another thread to give it to.
+func readFD(fd int, b []byte) (int, error) {
 	for {
-		if n, err = unix.Read(fd, b); err != unix.EINTR {
-			return n, err
+		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, errno
 		}
 	}
 }

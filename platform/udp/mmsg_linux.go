@@ -21,10 +21,12 @@ type message struct {
 	ctl  control // UDP_SEGMENT or UDP_GRO: the size of the datagrams in it
 }
 
-// mmsg calls recvmmsg or sendmmsg.
+// mmsg calls recvmmsg or sendmmsg. The call is raw: it does not wait, and the
+// scheduler would take the processor away from one that takes as long as a burst
+// does, and look for another thread to give it to.
 func mmsg(trap, fd uintptr, hdrs []mmsghdr) (int, syscall.Errno) {
 	for {
-		n, _, errno := unix.Syscall6(trap, fd, uintptr(unsafe.Pointer(&hdrs[0])), uintptr(len(hdrs)), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(trap, fd, uintptr(unsafe.Pointer(&hdrs[0])), uintptr(len(hdrs)), unix.MSG_DONTWAIT, 0, 0)
 		if errno != unix.EINTR {
 			return int(n), errno
 		}
