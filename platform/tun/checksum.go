@@ -8,8 +8,8 @@ import (
 // The Internet checksum (RFC 1071), on 64 bits at a time. Sums are in the order
 // of memory, for the sum of swapped octets is the swapped sum.
 
-// sum adds b to s.
-func sum(s uint64, b []byte) uint64 {
+// sumWords adds b to s.
+func sumWords(s uint64, b []byte) uint64 {
 	var c uint64
 	for len(b) >= 64 {
 		s, c = bits.Add64(s, binary.NativeEndian.Uint64(b), 0)
