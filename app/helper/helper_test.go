@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -449,7 +450,14 @@ func TestJournal(t *testing.T) {
 	if err := errors.Join(j.Part("dns")([]byte(`{"a":1}`)), j.Part("routes")([]byte(`[2]`)), j.Part("dns")(nil)); err != nil {
 		t.Fatal(err)
 	}
+	torn := filepath.Join(filepath.Dir(path), ".new-1")
+	if err := os.WriteFile(torn, []byte(`{"dns":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	again, err := OpenJournal(path)
+	if _, err := os.Stat(torn); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what a killed helper was writing is still there: %v", err)
+	}
 	if err != nil || again.Record("dns") != nil || string(again.Record("routes")) != "[2]" {
 		t.Errorf("read again: dns %q, routes %q, %v", again.Record("dns"), again.Record("routes"), err)
 	}

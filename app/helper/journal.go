@@ -30,6 +30,9 @@ func OpenJournal(path string) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("helper: journal: %w", err)
 	}
+	if err := removeTorn(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("helper: journal: %w", err)
+	}
 	j := &Journal{path: path, records: map[string]json.RawMessage{}}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,10 +88,22 @@ func (j *Journal) write() error {
 	return nil
 }
 
+// tornFiles are the names of files that are being written.
+const tornFiles = ".new-*"
+
+// removeTorn removes what a helper that was killed was writing.
+func removeTorn(dir string) error {
+	torn, err := filepath.Glob(filepath.Join(dir, tornFiles))
+	for _, f := range torn {
+		err = errors.Join(err, os.Remove(f))
+	}
+	return err
+}
+
 // writeFile replaces a file so that after a power cut the old or the new one is
 // there, whole.
 func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	f, err := os.CreateTemp(filepath.Dir(path), tornFiles)
 	if err != nil {
 		return err
 	}
