@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -169,11 +170,11 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	resp, err := c.http.Do(req)
 	switch {
 	case errors.Is(err, ipc.ErrNotAllowed):
-		return nil, &Error{Code: api.HelperNotAllowed, Message: err.Error(), cause: err}
+		return nil, &Error{Code: api.HelperNotAllowed, Message: plain(err).Error(), cause: err}
 	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, &Error{Code: api.HelperNotRunning, Message: err.Error(), cause: err}
+		return nil, &Error{Code: api.HelperNotRunning, Message: plain(err).Error(), cause: err}
 	case resp.StatusCode == http.StatusOK:
 		return resp, nil
 	}
@@ -183,4 +184,13 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 		return nil, fmt.Errorf("client: %s: the helper answers %s", path, resp.Status)
 	}
 	return nil, &Error{Code: e.Code, Message: e.Message, Missing: e.Missing}
+}
+
+// plain is an error without the address of the request, which says nothing here.
+func plain(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }

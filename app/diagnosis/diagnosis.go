@@ -19,7 +19,7 @@ type Entry struct {
 
 // Lookup explains code. A code that is not in the table gets a general answer.
 func Lookup(code api.Code) Entry {
-	if e, ok := table[code]; ok {
+	if e, ok := Known(code); ok {
 		return e
 	}
 	return Entry{
@@ -27,6 +27,12 @@ func Lookup(code api.Code) Entry {
 		Cause:  "This version of Culvert has no explanation for it.",
 		Advice: "Try again, and if it stays, send the code and the evidence below to the people who run the gateway.",
 	}
+}
+
+// Known is the explanation of a code, and whether there is one.
+func Known(code api.Code) (Entry, bool) {
+	e, ok := table[code]
+	return e, ok
 }
 
 // Event is the failure as an event, with its words.

@@ -93,6 +93,23 @@ func TestWordsArePlain(t *testing.T) {
 	}
 }
 
+// What a check found is told in plain words as well.
+func TestFindingsArePlain(t *testing.T) {
+	for f, e := range findings {
+		for _, s := range []string{e.found, e.advice} {
+			if word := jargon.FindString(profileKey.ReplaceAllString(s, "")); word != "" || strings.Contains(s, "  ") {
+				t.Errorf("%s: %q says %q", f, s, word)
+			}
+		}
+		if e.found == "" || strings.HasSuffix(e.found, ".") || e.advice != "" && !sentence.MatchString(e.advice) {
+			t.Errorf("%s: %q and %q are no line and a sentence", f, e.found, e.advice)
+		}
+	}
+	if found, advice := Explain(PortsHeld, "500", "charon"); found != "UDP port 500 is another program's: charon" || advice == "" {
+		t.Errorf("Explain = %q, %q", found, advice)
+	}
+}
+
 // The numbers people bring from Windows.
 func TestWindowsNumbers(t *testing.T) {
 	for code, want := range map[api.Code]int{

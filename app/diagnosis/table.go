@@ -212,11 +212,11 @@ var table = map[api.Code]Entry{
 	api.HelperNotRunning: {
 		"The helper is not running",
 		"The part of Culvert that changes the network did not answer.",
-		"On Linux run: sudo systemctl start culvertd.socket. Elsewhere restart the computer.", 0},
+		startService, 0},
 	api.HelperNotAllowed: {
 		"You may not use the helper",
 		"The helper answers only to certain users of this computer.",
-		"On Linux run: sudo usermod -aG culvert $USER, then sign out and in again. Elsewhere ask an administrator of this computer.", 0},
+		joinUsers, 0},
 	api.ProfileInvalid: {
 		"The profile cannot be used",
 		"The file cannot be read, or some of its settings are unknown, wrong or not supported yet.",

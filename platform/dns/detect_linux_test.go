@@ -57,6 +57,9 @@ func TestDetectFiles(t *testing.T) {
 		if got != tt.want || (err == nil && why == "") {
 			t.Errorf("%s: %q (%s), %v, want %q", tt.name, got, why, err, tt.want)
 		}
+		if name, _, err := Detect(t.Context(), Options{Root: root}); name != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%s: Detect = %q, %v, want %q", tt.name, name, err, tt.want)
+		}
 	}
 }
 

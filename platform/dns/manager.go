@@ -158,6 +158,30 @@ func (m *Manager) verify(ctx context.Context) error {
 	return nil
 }
 
+// Detect is what would set the resolver here for all names, and why, in the words
+// of Backend. It changes nothing.
+func Detect(ctx context.Context, opts Options) (name, why string, err error) {
+	if err := supported(); err != nil {
+		return "", "", err
+	}
+	ctx, cancel := opts.bound(ctx)
+	defer cancel()
+	parts, why, err := detect(ctx, opts, Config{})
+	if err != nil {
+		return "", "", err
+	}
+	return kinds(parts), why, nil
+}
+
+// kinds names parts.
+func kinds(parts []part) string {
+	var list []string
+	for _, p := range parts {
+		list = append(list, p.kind())
+	}
+	return strings.Join(list, "+")
+}
+
 // Backend is what sets the resolver here and why it was chosen: names like
 // "systemd-resolved", "NetworkManager", "resolvconf", "resolv.conf", joined by
 // "+" where two are needed. Both are empty while nothing is set.
@@ -167,11 +191,7 @@ func (m *Manager) Backend() (name, why string) {
 	if m.cfg == nil {
 		return "", ""
 	}
-	var names []string
-	for _, p := range m.parts {
-		names = append(names, p.kind())
-	}
-	return strings.Join(names, "+"), m.why
+	return kinds(m.parts), m.why
 }
 
 // Clear puts back what was there before Set. It tries everything and gives all
