@@ -11,6 +11,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine"
 	"github.com/culvert-vpn/culvert/engine/dataplane"
+	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/esp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/stack"
@@ -38,6 +39,7 @@ type directRun struct {
 
 	started map[failure.Stage]time.Time // of the control goroutine, and before it runs
 	server  netip.Addr                  // the one being tried, then the one that is connected
+	pushes  chan dhcp.Options           // what the gateway says later; nil: it is not asked
 
 	mu      sync.Mutex // guards what follows, which other goroutines set
 	network stack.Network
@@ -51,7 +53,7 @@ type directRun struct {
 
 func (d *directRun) connectAny(ctx context.Context) (dial.Session, error) {
 	dialer := dial.Dialer{Profile: d.profile, Secrets: d.secrets, Lookup: d.machine.lookup, Connect: d.machine.connect,
-		Trying: d.trying, Device: d.makeDevice, Events: d.stack}
+		Trying: d.trying, Device: d.makeDevice, Events: d.stack, Change: d.askForRoutes}
 	return dialer.Dial(ctx)
 }
 

@@ -64,11 +64,12 @@ func (system) device(p *profile.Profile, server netip.Addr, n stack.Network) (da
 	if err != nil {
 		return nil, "", failure.OfSystem(failure.Routes, failure.OSTUN, err)
 	}
-	err = routes.Set(context.Background(), netplan.Routes(p, netplan.Connection{Interface: t.Name(), Server: server, Local: n.Local, Peer: n.Peer, MTU: n.MTU}))
+	c := netplan.Connection{Interface: t.Name(), Server: server, Local: n.Local, Peer: n.Peer, MTU: n.MTU}
+	err = routes.Set(context.Background(), netplan.Routes(p, c))
 	if err != nil {
 		return nil, "", failure.OfSystem(failure.Routes, failure.OSRoutes, errors.Join(err, t.Close()))
 	}
-	return &tunnel{dataplane.NewTUN(t), routes}, t.Name(), nil
+	return &tunnel{Device: dataplane.NewTUN(t), routes: routes, profile: p, connection: c}, t.Name(), nil
 }
 
 // inside makes the device of a gateway, with its address and the way to its
@@ -86,14 +87,13 @@ func inside(conf *profile.Gateway) (dataplane.Device, error) {
 	if err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
-	return &tunnel{dataplane.NewTUN(t), routes}, nil
-}
-
-// tunnel is the device together with its routes.
-type tunnel struct {
-	dataplane.Device
-	routes *route.Manager
+	return &tunnel{Device: dataplane.NewTUN(t), routes: routes}, nil
 }
 
 // Close takes the routes away while there is an interface to take them from.
-func (t *tunnel) Close() error { return errors.Join(t.routes.Clear(), t.Device.Close()) }
+func (t *tunnel) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	return errors.Join(t.routes.Clear(), t.Device.Close())
+}

@@ -147,6 +147,10 @@ func (p *humanPrinter) stateLine(at time.Time, e api.StateEvent) {
 	case api.Connecting:
 		p.began = at
 	case api.Connected:
+		if p.connected && len(e.Routes)+len(e.Search) > 0 {
+			fmt.Fprintln(p.out, clean(pushed(e)))
+			return
+		}
 		p.connected = true
 		fmt.Fprintf(p.out, "\nConnected to %s after %d ms: address %s", e.Server, at.Sub(p.began).Milliseconds(), e.Address)
 		if e.Interface != "" {

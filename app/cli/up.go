@@ -140,6 +140,8 @@ func (d *directRun) wait(ctx context.Context, s dial.Session) error {
 		case <-ctx.Done():
 			d.state(api.StateEvent{State: api.Disconnecting})
 			return d.close(s)
+		case o := <-d.pushes:
+			d.learned(o)
 		case now := <-tick.C:
 			k := s.Counters()
 			d.events.offer(now, api.StatsEvent{RxBytes: k.RxBytes.Load(), TxBytes: k.TxBytes.Load(), RxPackets: k.RxPackets.Load(), TxPackets: k.TxPackets.Load()})
