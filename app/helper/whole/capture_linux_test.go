@@ -186,11 +186,14 @@ func (c *capture) look6(p []byte) (string, time.Time, bool) {
 	return what, time.Time{}, false
 }
 
-// close begins a time in which nothing may leave beside the tunnel.
-func (c *capture) close() {
+// close begins a time in which nothing may leave beside the tunnel, if it has not
+// begun.
+func (c *capture) close(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.since = time.Now()
+	if c.since.IsZero() {
+		c.since = at
+	}
 }
 
 // open ends that time.

@@ -154,7 +154,7 @@ func (d *daemon) watch() *events {
 		cancel()
 		<-done
 		if d.t.Failed() {
-			d.t.Logf("--- events\n%s", log)
+			d.t.Logf("--- events\n%s", tail(log.String(), 20))
 		}
 	})
 	log.until(d.t, 0, "first event", func(api.Event) bool { return true })
@@ -227,6 +227,10 @@ func (l *events) String() string {
 	var b strings.Builder
 	for _, t := range l.all {
 		b.WriteString(t.at.Format("05.000 "))
+		if s, ok := t.e.(api.Status); ok {
+			s.Stages = nil // they have had events of their own
+			t.e = s
+		}
 		_ = api.Encode(&b, t.at, t.e) // a Builder takes everything
 	}
 	return b.String()

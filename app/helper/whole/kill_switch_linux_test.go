@@ -20,7 +20,7 @@ func TestKillSwitch(t *testing.T) {
 
 	began := time.Now()
 	d.connect(profile(killSwitch...))
-	wire.close()
+	wire.close(time.Now())
 	d.log.state(t, 0, api.Connected)
 	t.Logf("connected, and the first answer through the tunnel, after %v", app.flows(t, began).Round(time.Millisecond))
 	wire.tight(t, "connected")

@@ -226,8 +226,8 @@ func (r *room) etc() string {
 	return b.String()
 }
 
-// text is parts in one, in order, without those left out.
-func text(parts map[string]string, without ...string) string {
+// textOf is parts in one, in order, without those left out.
+func textOf(parts map[string]string, without ...string) string {
 	var b strings.Builder
 	for _, name := range append([]string{"/etc"}, stateCommands...) {
 		for _, w := range without {
@@ -244,7 +244,7 @@ func text(parts map[string]string, without ...string) string {
 
 // state is all that the helper may change on the client. Two texts are equal when
 // nothing has changed.
-func (r *room) state() string { r.t.Helper(); return text(r.parts()) }
+func (r *room) state() string { r.t.Helper(); return textOf(r.parts()) }
 
 // same fails the test unless two states are equal; it shows the lines that differ.
 func same(t *testing.T, when, got, want string) {
