@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/culvert-vpn/culvert/app/version"
 )
@@ -19,6 +18,7 @@ const (
 	exitInternal     = 1
 	exitUsage        = 2 // also an invalid profile
 	exitNotConnected = 3
+	exitNoHelper     = 4 // not reachable, or not allowed
 	exitLost         = 5
 )
 
@@ -30,30 +30,53 @@ type Streams struct {
 
 // command is a word after the program's name.
 type command struct {
-	name  string
-	args  string // its arguments, for the usage
-	short string // one line for the list
-	long  string // what is worth knowing besides
-	run   func(ctx context.Context, c *call) int
+	name    string // with the words before it: "profiles add"
+	args    string // its arguments, for the usage, a line for each way
+	short   string // one line for the list
+	long    string // what is worth knowing besides
+	options []option
+	takes   argument   // what its argument is, for completion
+	sub     []*command // the words that may follow; then there is no run
+	run     func(ctx context.Context, c *call) int
 }
+
+// option is a flag of a command.
+type option struct {
+	name string // without its dashes
+	arg  string // what follows it, such as FILE; "": nothing does
+	help string
+}
+
+// argument is what a command's argument is.
+type argument uint8
+
+const (
+	aProfile argument = iota + 1 // a name, an id or a file
+	aShell
+)
 
 // call is one use of a command.
 type call struct {
 	Streams
+	*around
 	hurry   <-chan struct{} // closed: end without waiting for anybody
 	command *command
 	args    []string
+	given   map[string]string // flags, by their names
 }
 
 // commands is what is built, in the order of the list.
 func commands() []*command {
-	return []*command{demoCommand, upCommand, profilesCommand, gatewayCommand, versionCommand}
+	return []*command{upCommand, downCommand, statusCommand, watchCommand, profilesCommand, doctorCommand, logCommand, reportCommand,
+		demoCommand, gatewayCommand, completionCommand, versionCommand}
 }
+
+var jsonOption = option{"json", "", "one JSON object a line instead of words"}
 
 var versionCommand = &command{
 	name: "version", short: "print the version",
 	run: func(_ context.Context, c *call) int {
-		if !c.parse(c.flags()) {
+		if !c.parse() {
 			return exitUsage
 		}
 		fmt.Fprintln(c.Out, version.Text())
@@ -63,26 +86,63 @@ var versionCommand = &command{
 
 // Run runs one command line, without the program's name, and gives the exit
 // status. The end of ctx is the wish to stop in order.
-func Run(ctx context.Context, args []string, s Streams) int { return runCommand(ctx, nil, args, s) }
+func Run(ctx context.Context, args []string, s Streams) int {
+	return runCommand(ctx, nil, args, s, realAround(s))
+}
 
-func runCommand(ctx context.Context, hurry <-chan struct{}, args []string, s Streams) int {
+func runCommand(ctx context.Context, hurry <-chan struct{}, args []string, s Streams, a *around) int {
 	if len(args) == 0 {
 		printHelp(s.Err)
 		return exitUsage
 	}
-	name, rest := args[0], args[1:]
-	if isHelp(name) {
-		return help(rest, s)
+	if args[0] == completeWord {
+		return complete(args[1:], s.Out, a)
+	}
+	if isHelp(args[0]) {
+		return help(args[1:], s)
+	}
+	cmd, rest := find(args)
+	if cmd == nil {
+		return unknown(args[0], s)
 	}
 	if len(rest) > 0 && isHelp(rest[0]) {
-		return help([]string{name}, s)
+		cmd.printUsage(s.Out)
+		return exitDone
 	}
-	for _, c := range commands() {
-		if c.name == name {
-			return c.run(ctx, &call{s, hurry, c, rest})
+	c := &call{Streams: s, around: a, hurry: hurry, command: cmd, args: rest}
+	if cmd.run != nil {
+		return cmd.run(ctx, c)
+	}
+	if len(rest) == 0 {
+		c.usage("something is missing")
+	} else {
+		c.usage(fmt.Sprintf("%q is not known", rest[0]))
+	}
+	return exitUsage
+}
+
+// find is the command that the first words name, and the words after it.
+func find(args []string) (*command, []string) {
+	var found *command
+	list, rest := commands(), args
+	for len(rest) > 0 {
+		next := named(list, rest[0])
+		if next == nil {
+			break
+		}
+		found, list, rest = next, next.sub, rest[1:]
+	}
+	return found, rest
+}
+
+// named is the command of a list with that last word; nil: there is none.
+func named(list []*command, word string) *command {
+	for _, c := range list {
+		if c.word() == word {
+			return c
 		}
 	}
-	return unknown(name, s)
+	return nil
 }
 
 func unknown(name string, s Streams) int {
@@ -90,47 +150,39 @@ func unknown(name string, s Streams) int {
 	return exitUsage
 }
 
-func isHelp(s string) bool { return s == "help" || s == "-h" || s == "-help" || s == "--help" }
-
-func help(args []string, s Streams) int {
-	if len(args) == 0 {
-		printHelp(s.Out)
-		return exitDone
-	}
-	for _, c := range commands() {
-		if c.name == args[0] {
-			c.printUsage(s.Out)
-			return exitDone
-		}
-	}
-	return unknown(args[0], s)
-}
-
-func printHelp(w io.Writer) {
-	fmt.Fprint(w, "Culvert connects to L2TP/IPsec gateways.\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  culvert %s\n        %s\n", strings.TrimSpace(c.name+" "+c.args), c.short)
-	}
-	fmt.Fprint(w, "\nculvert help COMMAND says more. Exit status: 0 done, 1 internal error, 2 usage or an invalid profile,\n3 could not connect, 5 connection lost.\n")
-}
-
-func (c *command) printUsage(w io.Writer) {
-	fmt.Fprintf(w, "usage: culvert %s\n\n%s.\n", strings.TrimSpace(c.name+" "+c.args), strings.ToUpper(c.short[:1])+c.short[1:])
-	if c.long != "" {
-		fmt.Fprintf(w, "\n%s\n", c.long)
-	}
-}
-
-// flags is an empty set of flags that keeps quiet: parse reports.
+// flags is the options of the command as package flag has them, which put what
+// is given into c.
 func (c *call) flags() *flag.FlagSet {
 	f := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
+	for _, o := range c.command.options {
+		set := func(s string) error {
+			c.given[o.name] = s
+			return nil
+		}
+		if o.arg == "" {
+			f.BoolFunc(o.name, "", set)
+		} else {
+			f.Func(o.name, "", set)
+		}
+	}
 	return f
 }
 
-// parse reads flags, which may stand before and after the arguments, and
+// on says whether a flag was given that nothing follows.
+func (c *call) on(name string) bool {
+	v, ok := c.given[name]
+	return ok && v != "false"
+}
+
+// parse reads the flags, which may stand before and after the arguments, and
 // checks that the rest are as many arguments as want has names, which it fills.
-func (c *call) parse(f *flag.FlagSet, want ...*string) bool {
+func (c *call) parse(want ...*string) bool { return c.parseSome(len(want), want...) }
+
+// parseSome is parse where only the first few arguments have to be there.
+func (c *call) parseSome(least int, want ...*string) bool {
+	c.given = map[string]string{}
+	f := c.flags()
 	var rest []string
 	args := c.args
 	for {
@@ -145,13 +197,13 @@ func (c *call) parse(f *flag.FlagSet, want ...*string) bool {
 		rest, args = append(rest, f.Arg(0)), f.Args()[1:]
 	}
 	switch {
-	case len(rest) < len(want):
+	case len(rest) < least:
 		return c.usage("something is missing")
 	case len(rest) > len(want):
 		return c.usage(fmt.Sprintf("%q is one argument too many", rest[len(want)]))
 	}
-	for i, w := range want {
-		*w = rest[i]
+	for i, s := range rest {
+		*want[i] = s
 	}
 	return true
 }
@@ -159,8 +211,13 @@ func (c *call) parse(f *flag.FlagSet, want ...*string) bool {
 // usage says what is wrong and how it goes; it is false.
 func (c *call) usage(problem string) bool {
 	if problem != "" {
-		fmt.Fprintf(c.Err, "culvert %s: %s\n", c.command.name, problem)
+		c.say("%s", problem)
 	}
 	c.command.printUsage(c.Err)
 	return false
+}
+
+// say is a line to the person, with the command in front.
+func (c *call) say(format string, args ...any) {
+	fmt.Fprintf(c.Err, "culvert %s: %s\n", c.command.name, fmt.Sprintf(format, args...))
 }

@@ -39,21 +39,20 @@ var demoCommand = &command{
 	long: "It needs no privilege, no server and no network, and touches nothing outside of it: the tunnel goes over\n" +
 		"127.0.0.1 and ends in TCP/IP stacks of this process. Data goes each way for the better part of a second, or\n" +
 		"exactly N octets each way, and is verified. --json prints every event as one JSON object a line, a summary last.",
+	options: []option{{"bytes", "N", "how many octets to move each way"}, jsonOption},
 	run: func(ctx context.Context, c *call) int {
-		var n int64
-		var asJSON bool
-		f := c.flags()
-		f.Func("bytes", "", func(s string) (err error) {
-			if n, err = strconv.ParseInt(s, 10, 64); err != nil || n < 1 || n > maxBytes {
-				return fmt.Errorf("allowed: 1 to %d", int64(maxBytes))
-			}
-			return nil
-		})
-		f.BoolVar(&asJSON, "json", false, "")
-		if !c.parse(f) {
+		if !c.parse() {
 			return exitUsage
 		}
-		return demo(ctx, c, n, asJSON)
+		var n int64
+		if s, ok := c.given["bytes"]; ok {
+			var err error
+			if n, err = strconv.ParseInt(s, 10, 64); err != nil || n < 1 || n > maxBytes {
+				c.usage(fmt.Sprintf("invalid value %q for flag -bytes: allowed: 1 to %d", s, int64(maxBytes)))
+				return exitUsage
+			}
+		}
+		return demo(ctx, c, n, c.on("json"))
 	},
 }
 

@@ -17,9 +17,9 @@ import (
 
 // The whole of it: engine against gateway, data both ways.
 func TestDemo(t *testing.T) {
-	status, out, errs := run(t, "", "demo", "--bytes", "3000000", "--json")
-	if status != 0 || errs != "" {
-		t.Fatalf("status %d, errors %q\n%s", status, errs, out)
+	status, stdout, stderr := run(t, "", "demo", "--bytes", "3000000", "--json")
+	if status != 0 || stderr != "" {
+		t.Fatalf("status %d, errors %q\n%s", status, stderr, stdout)
 	}
 	var stages []string
 	var last struct {
@@ -30,7 +30,7 @@ func TestDemo(t *testing.T) {
 		Suite    string
 		Verified bool
 	}
-	for line := range strings.Lines(out) {
+	for line := range strings.Lines(stdout) {
 		if err := json.Unmarshal([]byte(line), &last); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
@@ -48,13 +48,13 @@ func TestDemo(t *testing.T) {
 }
 
 func TestDemoForPeople(t *testing.T) {
-	status, out, errs := run(t, "", "demo", "--bytes", "100000")
-	if status != 0 || errs != "" {
-		t.Fatalf("status %d, errors %q\n%s", status, errs, out)
+	status, stdout, stderr := run(t, "", "demo", "--bytes", "100000")
+	if status != 0 || stderr != "" {
+		t.Fatalf("status %d, errors %q\n%s", status, stderr, stdout)
 	}
 	for _, want := range []string{"✓ Phase 1", "✓ Routes", "Connected to 127.0.0.1 after ", " ms: address 10.99.0.", "Through the tunnel: 100 kB down at ", "every octet arrived as it was sent."} {
-		if !strings.Contains(out, want) {
-			t.Errorf("no %q in\n%s", want, out)
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}
 }
@@ -62,13 +62,13 @@ func TestDemoForPeople(t *testing.T) {
 func TestDemoInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var out, errs strings.Builder
-	if status := Run(ctx, []string{"demo"}, Streams{nil, &out, &errs}); status != 3 || strings.Contains(out.String(), "each way") {
-		t.Errorf("status %d\n%s%s", status, out.String(), errs.String())
+	var stdout, stderr strings.Builder
+	if status := Run(ctx, []string{"demo"}, Streams{nil, &stdout, &stderr}); status != 3 || strings.Contains(stdout.String(), "each way") {
+		t.Errorf("status %d\n%s%s", status, stdout.String(), stderr.String())
 	}
 	for _, n := range []string{"0", "-1", "x", "1099511627777"} {
-		if status, _, errs := run(t, "", "demo", "--bytes", n); status != 2 || !strings.Contains(errs, "allowed: 1 to 1099511627776") {
-			t.Errorf("--bytes %s: status %d, errors %q", n, status, errs)
+		if status, _, stderr := run(t, "", "demo", "--bytes", n); status != 2 || !strings.Contains(stderr, "allowed: 1 to 1099511627776") {
+			t.Errorf("--bytes %s: status %d, errors %q", n, status, stderr)
 		}
 	}
 }
@@ -77,11 +77,11 @@ func TestDemoInterrupted(t *testing.T) {
 // so the gate is far above what is meant: under three seconds.
 func TestDemoIsShort(t *testing.T) {
 	start := time.Now()
-	status, out, errs := run(t, "", "demo")
+	status, stdout, stderr := run(t, "", "demo")
 	took := time.Since(start)
 	t.Logf("the whole demonstration took %v", took)
-	if status != 0 || errs != "" {
-		t.Fatalf("status %d, errors %q\n%s", status, errs, out)
+	if status != 0 || stderr != "" {
+		t.Fatalf("status %d, errors %q\n%s", status, stderr, stdout)
 	}
 	if took > 10*time.Second {
 		t.Errorf("it took %v, want a moment", took)

@@ -124,6 +124,6 @@ func (d *directRun) connected() {
 		d.log("warn", n.Suite+" is slow: it is computed packet by packet; AES with SHA-1 or SHA-256, or AES-GCM, is ten times as fast and more")
 	}
 	if len(n.DNS) > 0 && d.profile.DNS.Mode == "auto" {
-		d.log("warn", "the gateway offers name servers; setting them is not supported yet, so names are looked up as before")
+		d.log("warn", "the gateway offers name servers, which --direct does not set: names are looked up as before")
 	}
 }

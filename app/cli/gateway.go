@@ -20,14 +20,13 @@ import (
 
 var gatewayCommand = &command{
 	name: "gateway", args: "--config FILE", short: "the embedded gateway, for other clients, until Ctrl+C",
-	long: gatewayHelp,
+	long:    gatewayHelp,
+	options: []option{{"config", "FILE", "the gateway's configuration"}},
 	run: func(ctx context.Context, c *call) int {
-		var file string
-		f := c.flags()
-		f.StringVar(&file, "config", "", "")
-		if !c.parse(f) {
+		if !c.parse() {
 			return exitUsage
 		}
+		file := c.given["config"]
 		if file == "" {
 			c.usage("give --config FILE")
 			return exitUsage

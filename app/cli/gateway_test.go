@@ -27,9 +27,9 @@ func TestGatewayHelp(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the help shows %+v, want the defaults %+v", got, want)
 	}
-	status, out, errs := run(t, "", "help", "gateway")
-	if status != 0 || errs != "" || !strings.Contains(out, gatewayExample) || !strings.Contains(out, gatewayDefaults) {
-		t.Errorf("help gateway: status %d, %q, %q", status, out, errs)
+	status, stdout, stderr := run(t, "", "help", "gateway")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, gatewayExample) || !strings.Contains(stdout, gatewayDefaults) {
+		t.Errorf("help gateway: status %d, %q, %q", status, stdout, stderr)
 	}
 }
 
@@ -50,14 +50,14 @@ func TestGatewayRefuses(t *testing.T) {
 			if err := os.Chmod(path, c.mode); err != nil { // past the umask
 				t.Fatal(err)
 			}
-			status, out, errs := run(t, "", "gateway", "--config", path)
-			if status != 2 || out != "" || !strings.Contains(errs, c.want) || strings.Contains(errs, "hush") {
-				t.Errorf("status %d, output %q, errors %q; want 2 and %q", status, out, errs, c.want)
+			status, stdout, stderr := run(t, "", "gateway", "--config", path)
+			if status != 2 || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "hush") {
+				t.Errorf("status %d, output %q, errors %q; want 2 and %q", status, stdout, stderr, c.want)
 			}
 		})
 	}
-	if status, _, errs := run(t, "", "gateway"); status != 2 || !strings.Contains(errs, "give --config FILE") {
-		t.Errorf("without a file: status %d, errors %q", status, errs)
+	if status, _, stderr := run(t, "", "gateway"); status != 2 || !strings.Contains(stderr, "give --config FILE") {
+		t.Errorf("without a file: status %d, errors %q", status, stderr)
 	}
 }
 
@@ -73,10 +73,10 @@ func TestNotServing(t *testing.T) {
 		{fmt.Errorf("gateway: x: %w", os.ErrPermission), 1, "take root"},
 		{errors.New("gateway: x"), 1, "culvert gateway: x\n"},
 	} {
-		var errs strings.Builder
-		status := notServing(&call{Streams: Streams{Err: &errs}}, c.err)
-		if status != c.status || !strings.Contains(errs.String(), c.want) {
-			t.Errorf("%v: status %d, %q; want %d and %q", c.err, status, errs.String(), c.status, c.want)
+		var stderr strings.Builder
+		status := notServing(&call{Streams: Streams{Err: &stderr}}, c.err)
+		if status != c.status || !strings.Contains(stderr.String(), c.want) {
+			t.Errorf("%v: status %d, %q; want %d and %q", c.err, status, stderr.String(), c.status, c.want)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -39,25 +38,18 @@ type humanPrinter struct {
 	live     bool // out is a terminal: show the stage in work, too
 	open     bool // a line without its end is on the terminal
 	waiting  bool // for a person, who knows by now
+	asking   bool // a question is on the terminal
 
 	began     time.Time // when connecting began
 	stage     api.Stage // the one in work, and when it started
 	since     time.Time
 	connected bool
-	ending    bool // as asked
+	last      api.Status // of the helper
+	ending    bool       // as asked
 }
 
 func newHumanPrinter(s Streams) *humanPrinter {
 	return &humanPrinter{out: s.Out, err: s.Err, live: isTerminal(s.Out)}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // clearLine goes back to the start of the line and empties it (ECMA-48, 8.3.41).
@@ -73,6 +65,8 @@ func (p *humanPrinter) print(at time.Time, e api.Event) {
 		p.stageLine(at, e)
 	case api.StateEvent:
 		p.stateLine(at, e)
+	case api.Status:
+		p.status(at, e)
 	case api.FailureEvent:
 		p.failure(at, e)
 	case api.LogEvent:
@@ -161,7 +155,7 @@ func (p *humanPrinter) stateLine(at time.Time, e api.StateEvent) {
 		if !p.waiting {
 			fmt.Fprintf(p.out, "  … The server takes its time: somebody may have to approve the login on a phone (%d s left).\n", e.SecondsLeft)
 		}
-		p.waiting = true
+		p.countdown(e.SecondsLeft)
 	case api.Disconnecting:
 		p.ending = true
 		if p.connected {
@@ -174,6 +168,69 @@ func (p *humanPrinter) stateLine(at time.Time, e api.StateEvent) {
 			fmt.Fprintln(p.out, "Disconnected.")
 		}
 	}
+}
+
+// countdown keeps a person on a terminal informed who knows what is waited for.
+func (p *humanPrinter) countdown(left int) {
+	if p.waiting && p.live && !p.asking {
+		fmt.Fprintf(p.out, "  … %s: %d s left", diagnosis.StageName(failure.Authenticate), left)
+		p.open = true
+	}
+	p.waiting = true
+}
+
+// status is stateLine for the helper's whole state, which may come again with
+// little changed.
+func (p *humanPrinter) status(at time.Time, s api.Status) {
+	before := p.last
+	p.last = s
+	p.asking = len(s.Ask) > 0
+	changed := s.State != before.State
+	switch s.State {
+	case api.Connecting, api.Reconnecting:
+		if changed && s.State == api.Reconnecting {
+			fmt.Fprintln(p.out, "Connecting again.")
+		}
+		p.pause(at, s, before)
+	case api.Waiting:
+		p.stateLine(at, api.StateEvent{State: s.State, SecondsLeft: s.SecondsLeft})
+	case api.Connected:
+		if !changed && s.Network.Address == before.Network.Address {
+			return
+		}
+		if s.Since.Before(p.began) {
+			fmt.Fprintf(p.out, "Connected already, since %s.\n", clock(at, s.Since))
+			return
+		}
+		if before.State == api.Reconnecting {
+			p.began = before.Since
+		}
+		n := s.Network
+		p.stateLine(at, api.StateEvent{State: s.State, Address: n.Address, MTU: n.MTU, Suite: n.Suite, Interface: n.Interface, Server: n.Server})
+	default:
+		if changed {
+			p.stateLine(at, api.StateEvent{State: s.State})
+		}
+	}
+}
+
+// pause says why there is no try at work.
+func (p *humanPrinter) pause(at time.Time, s, before api.Status) {
+	switch {
+	case s.Offline && !before.Offline:
+		fmt.Fprintln(p.out, "  … There is no network; it goes on when there is one.")
+	case !s.NextAttempt.IsZero() && !s.NextAttempt.Equal(before.NextAttempt):
+		fmt.Fprintf(p.out, "  … The next try is in %d s.\n", int(s.NextAttempt.Sub(at).Round(time.Second)/time.Second))
+	}
+}
+
+// clock is a time of day, with its date unless that is today's.
+func clock(now, t time.Time) string {
+	now, t = now.Local(), t.Local()
+	if now.Format(time.DateOnly) == t.Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(time.DateTime)
 }
 
 // failure prints what happened, why and what to do, then the code and what was
@@ -189,11 +246,7 @@ func (p *humanPrinter) failure(at time.Time, e api.FailureEvent) {
 		fmt.Fprintf(p.err, " (in Windows: error %d)", d.Windows)
 	}
 	fmt.Fprintln(p.err)
-	label := "evidence"
-	for _, line := range e.Evidence {
-		fmt.Fprintf(p.err, "  %-8s  %s\n", label, clean(line))
-		label = ""
-	}
+	printEvidence(p.err, e.Evidence)
 }
 
 // clean takes the control characters out of what a gateway said: they would

@@ -49,40 +49,40 @@ Disconnected.
 `
 
 func TestHumanPrinter(t *testing.T) {
-	var out, errs strings.Builder
-	p := newHumanPrinter(Streams{Out: &out, Err: &errs})
+	var stdout, stderr strings.Builder
+	p := newHumanPrinter(Streams{Out: &stdout, Err: &stderr})
 	for _, e := range story {
 		p.print(time.Time{}, e)
 	}
-	if out.String() != storyLines || errs.String() != "" {
-		t.Errorf("printed\n%s%s\nwant\n%s", out.String(), errs.String(), storyLines)
+	if stdout.String() != storyLines || stderr.String() != "" {
+		t.Errorf("printed\n%s%s\nwant\n%s", stdout.String(), stderr.String(), storyLines)
 	}
 
 	// A terminal also shows the stage in work, and ends with the same lines.
-	out.Reset()
-	p = newHumanPrinter(Streams{Out: &out, Err: &errs})
+	stdout.Reset()
+	p = newHumanPrinter(Streams{Out: &stdout, Err: &stderr})
 	p.live = true
 	for _, e := range story {
 		p.print(time.Time{}, e)
 	}
-	if !strings.Contains(out.String(), "  … Phase 1"+clearLine+"  ✓ Phase 1") {
-		t.Errorf("a terminal does not show the stage in work: %q", out.String())
+	if !strings.Contains(stdout.String(), "  … Phase 1"+clearLine+"  ✓ Phase 1") {
+		t.Errorf("a terminal does not show the stage in work: %q", stdout.String())
 	}
-	visible := regexp.MustCompile(`[^\n]*`+regexp.QuoteMeta(clearLine)).ReplaceAllString(out.String(), "")
+	visible := regexp.MustCompile(`[^\n]*`+regexp.QuoteMeta(clearLine)).ReplaceAllString(stdout.String(), "")
 	if visible != storyLines {
 		t.Errorf("a terminal ends with\n%s\nwant\n%s", visible, storyLines)
 	}
 }
 
 func TestHumanFailure(t *testing.T) {
-	var out, errs strings.Builder
-	p := newHumanPrinter(Streams{Out: &out, Err: &errs})
+	var stdout, stderr strings.Builder
+	p := newHumanPrinter(Streams{Out: &stdout, Err: &stderr})
 	p.print(time.Time{}, api.StageEvent{Stage: failure.Authenticate, State: api.Started})
 	p.print(time.Time{}.Add(1234*time.Millisecond), diagnosis.Event(&failure.Failure{Stage: failure.Authenticate, Code: failure.PPPBadCredentials,
 		Evidence: []string{"E=691 R=1\x07", "also tried another"}}))
 	p.print(time.Time{}, api.StateEvent{State: api.Disconnected}) // goes without saying
-	if out.String() != "  ✗ Sign in      1234 ms\n" {
-		t.Errorf("output %q", out.String())
+	if stdout.String() != "  ✗ Sign in      1234 ms\n" {
+		t.Errorf("output %q", stdout.String())
 	}
 	const want = `
 Wrong user name or password.
@@ -93,17 +93,17 @@ Enter both again. Some gateways want the domain as well, or user@hub.
   evidence  E=691 R=1 
             also tried another
 `
-	if errs.String() != want {
-		t.Errorf("errors\n%s\nwant\n%s", errs.String(), want)
+	if stderr.String() != want {
+		t.Errorf("errors\n%s\nwant\n%s", stderr.String(), want)
 	}
 }
 
 func TestHumanSummary(t *testing.T) {
-	var out strings.Builder
-	newHumanPrinter(Streams{Out: &out}).print(time.Time{}, api.SummaryEvent{SetupMS: 150, Bytes: 9_000_000, DownBytes: 64 << 20, UpBytes: 9_000_000,
+	var stdout strings.Builder
+	newHumanPrinter(Streams{Out: &stdout}).print(time.Time{}, api.SummaryEvent{SetupMS: 150, Bytes: 9_000_000, DownBytes: 64 << 20, UpBytes: 9_000_000,
 		DownBitsPerSec: 1_234_000_000, UpBitsPerSec: 987_654, Suite: "aes128gcm16", Verified: true})
 	const want = "\nThrough the tunnel: 67 MB down at 1.23 Gbit/s, 9000 kB up at 987 kbit/s; every octet arrived as it was sent.\n"
-	if out.String() != want {
-		t.Errorf("summary %q, want %q", out.String(), want)
+	if stdout.String() != want {
+		t.Errorf("summary %q, want %q", stdout.String(), want)
 	}
 }

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/diagnosis"
@@ -13,34 +15,104 @@ import (
 )
 
 var profilesCommand = &command{
-	name: "profiles", args: "show FILE", short: "check a profile file and print it with every default",
-	long: "Every fault of the file is named with its line and its key.",
-	run:  profiles,
+	name: "profiles", args: "list|show|add|edit|remove|secrets", short: "the connections that are saved",
+	sub: []*command{profilesList, profilesShow, profilesAdd, profilesEdit, profilesRemove, profilesSecrets},
 }
 
-func profiles(_ context.Context, c *call) int {
-	var verb, file string
-	if !c.parse(c.flags(), &verb, &file) {
-		return exitUsage
+var profilesList = &command{
+	name: "profiles list", args: "[--json]", short: "list all profiles",
+	options: []option{jsonOption},
+	run: func(_ context.Context, c *call) int {
+		if !c.parse() {
+			return exitUsage
+		}
+		list, err := c.store.List()
+		if c.on(jsonOption.name) {
+			listJSON(c.Out, list)
+		} else {
+			listTable(c.Streams, list)
+		}
+		if err != nil { // the others are listed nevertheless
+			c.say("%v", err)
+			return exitInternal
+		}
+		return exitDone
+	},
+}
+
+// listJSON prints an object for each profile.
+func listJSON(w io.Writer, list []profile.Entry) {
+	for _, e := range list {
+		out := struct {
+			ID       string   `json:"id,omitempty"`
+			Name     string   `json:"name"`
+			Servers  []string `json:"servers,omitempty"`
+			User     string   `json:"user,omitempty"`
+			Path     string   `json:"path"`
+			ReadOnly bool     `json:"read_only"`
+			Faults   []string `json:"faults,omitempty"`
+		}{Name: e.Name(), Path: e.Path, ReadOnly: e.ReadOnly}
+		if p := e.Profile; p != nil {
+			out.ID, out.Servers, out.User = p.ID, p.Servers, p.Login()
+		} else {
+			out.Faults = faults(e.Err)
+		}
+		if line, err := json.Marshal(out); err == nil { // strings and a switch always can be
+			fmt.Fprintf(w, "%s\n", line)
+		}
 	}
-	if verb != "show" {
-		c.usage(fmt.Sprintf("%q is not known; there is: show", verb))
-		return exitUsage
+}
+
+// listTable prints a line for each profile, and what is wrong with files.
+func listTable(s Streams, list []profile.Entry) {
+	if len(list) == 0 {
+		fmt.Fprintln(s.Err, "There is no profile yet: culvert profiles add makes one.")
+		return
 	}
-	p, err := profile.Load(file)
-	if err != nil {
-		printInvalid(c.Err, err)
-		return exitUsage
+	t := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tSERVER\tUSER\tID")
+	for _, e := range list {
+		if e.Profile == nil {
+			fmt.Fprintf(t, "%s\t(cannot be used)\t\t\n", clean(e.Name()))
+			continue
+		}
+		id, _, _ := strings.Cut(e.Profile.ID, "-")
+		if e.ReadOnly {
+			id += "  (the machine's)"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", clean(e.Name()), strings.Join(e.Profile.Servers, ", "), clean(e.Profile.Login()), id)
 	}
-	text, err := p.Marshal()
-	if err != nil {
-		fmt.Fprintf(c.Err, "culvert profiles: %v\n", err)
-		return exitInternal
+	t.Flush()
+	for _, e := range list {
+		if e.Profile == nil {
+			printInvalid(s.Err, e.Err)
+		}
 	}
-	offer := p.Proposals()
-	fmt.Fprintf(c.Out, "%s\n# What this offers a gateway:\n#   phase 1  %s\n#   phase 2  %s\n#   pfs      %s\n#   log in   %s\n",
-		text, words(offer.Phase1), words(offer.Phase2), pfsName(offer), words(p.AuthMethods()))
-	return exitDone
+}
+
+var profilesShow = &command{
+	name: "profiles show", args: "PROFILE", short: "check a profile and print it with every default", takes: aProfile,
+	long: "Every fault of the file is named with its line and its key. There are no secrets in it.",
+	run: func(_ context.Context, c *call) int {
+		var ref string
+		if !c.parse(&ref) {
+			return exitUsage
+		}
+		e, err := c.profile(ref)
+		if err != nil {
+			return c.noProfile(err)
+		}
+		p := e.Profile
+		text, err := p.Marshal()
+		if err != nil {
+			c.say("%v", err)
+			return exitInternal
+		}
+		offer := p.Proposals()
+		fmt.Fprintf(c.Out, "%s\n# What this offers a gateway:\n#   phase 1  %s\n#   phase 2  %s\n#   pfs      %s\n#   log in   %s\n",
+			text, words(offer.Phase1), words(offer.Phase2), pfsName(offer), words(p.AuthMethods()))
+		return exitDone
+	},
 }
 
 func words[T any](items []T) string {
@@ -56,6 +128,77 @@ func pfsName(offer profile.Proposals) string {
 		return "off"
 	}
 	return offer.PFS.String()
+}
+
+var profilesRemove = &command{
+	name: "profiles remove", args: "PROFILE [--yes]", short: "remove a profile and its secrets", takes: aProfile,
+	long:    "At a terminal it asks first. What is connected stays so.",
+	options: []option{{"yes", "", "do not ask"}},
+	run: func(ctx context.Context, c *call) int {
+		var ref string
+		if !c.parse(&ref) {
+			return exitUsage
+		}
+		e, err := c.profile(ref)
+		if e.Path == "" {
+			return c.noProfile(err)
+		}
+		if status := c.changeable(e); status != exitDone {
+			return status
+		}
+		if c.terminal != nil && !c.on("yes") {
+			if yes, err := confirm(ctx, c.terminal, fmt.Sprintf("Remove “%s” and its secrets?", clean(e.Name())), false); err != nil || !yes {
+				fmt.Fprintln(c.Err, "It stays.")
+				return exitUsage
+			}
+		}
+		gone, err := c.store.Remove(e)
+		if err != nil {
+			return c.notStored(err)
+		}
+		fmt.Fprintf(c.Out, "“%s” is removed.\n", clean(e.Name()))
+		if gone.ID == "" {
+			return exitDone
+		}
+		return c.forget(ctx, gone.ID)
+	},
+}
+
+// forget removes the secrets of a profile from the keychain.
+func (c *call) forget(ctx context.Context, id string) int {
+	if err := c.keys.DeleteProfile(ctx, id); err != nil {
+		fmt.Fprintf(c.Err, "Whether the keychain has secrets of it is not known: %v.\n", err)
+	}
+	return exitDone
+}
+
+// changeable refuses what is none of the person's own profiles.
+func (c *call) changeable(e profile.Entry) int {
+	if !e.ReadOnly {
+		return exitDone
+	}
+	if _, own := c.stored(e.Path); own {
+		c.say("%s belongs to the machine, and only its administrator changes it", e.Path)
+	} else {
+		c.say("%s is none of the saved profiles, which culvert profiles list names", e.Path)
+	}
+	return exitUsage
+}
+
+// notStored says why a change was not made, and gives the exit status.
+func (c *call) notStored(err error) int {
+	var faulty *profile.Error
+	var taken *profile.NameTakenError
+	switch {
+	case errors.As(err, &faulty):
+		printInvalid(c.Err, err)
+		return exitUsage
+	case errors.As(err, &taken):
+		c.say("there is another profile called %q already: %s", taken.Name, taken.Path)
+		return exitUsage
+	}
+	c.say("%v", err)
+	return exitInternal
 }
 
 // faults is the lines that a broken profile or secrets file is reported with.

@@ -63,15 +63,15 @@ func TestPushed(t *testing.T) {
 			}
 			p := profile.Default()
 			p.Servers = []string{"198.51.100.1"}
-			var out, errs strings.Builder
-			d := &directRun{machine: m, profile: p, secrets: &profile.Secrets{}, events: newStream(newPrinter(Streams{Out: &out, Err: &errs}, c.json))}
+			var stdout, stderr strings.Builder
+			d := &directRun{machine: m, profile: p, secrets: &profile.Secrets{}, events: newStream(newPrinter(Streams{Out: &stdout, Err: &stderr}, c.json))}
 			if status := d.run(t.Context()); status != exitLost {
 				t.Errorf("status %d", status)
 			}
 			d.events.end()
-			connected := strings.Index(out.String(), map[bool]string{false: "Connected to", true: `"state":"connected"`}[c.json])
-			if at := strings.Index(out.String(), c.want); at < 0 || connected < 0 || at < connected {
-				t.Errorf("no %q behind the connection in\n%s", c.want, &out)
+			connected := strings.Index(stdout.String(), map[bool]string{false: "Connected to", true: `"state":"connected"`}[c.json])
+			if at := strings.Index(stdout.String(), c.want); at < 0 || connected < 0 || at < connected {
+				t.Errorf("no %q behind the connection in\n%s", c.want, &stdout)
 			}
 		})
 	}

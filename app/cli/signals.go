@@ -32,5 +32,6 @@ func Main() int {
 		signal.Stop(asked)
 		close(hurry)
 	}()
-	return runCommand(ctx, hurry, os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	s := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	return runCommand(ctx, hurry, os.Args[1:], s, realAround(s))
 }

@@ -66,8 +66,7 @@ func TestUpEndsAtOnce(t *testing.T) {
 				m.trying, out.seen[`"connected"`] = func() {}, cancel
 			}
 			file := write(t, "p.toml", "servers = [\"198.51.100.1\"]\nuser = \"alice\"\n", 0o644)
-			status := up(ctx, &call{Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), out, out}, hurry, upCommand,
-				[]string{"--direct", "--json", "--secrets", "-", file}}, m)
+			status := runUp(ctx, hurry, m, Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), out, out}, "--direct", "--json", "--secrets", "-", file)
 			if status != c.status || m.dev.closed != c.closed {
 				t.Errorf("status %d, the device was closed %d times, want %d and %d", status, m.dev.closed, c.status, c.closed)
 			}
@@ -106,13 +105,13 @@ func TestNoDeviceAfterTheEnd(t *testing.T) {
 }
 
 func TestStoppedWhileConnecting(t *testing.T) {
-	var out, errs strings.Builder
-	p := newHumanPrinter(Streams{Out: &out, Err: &errs})
+	var stdout, stderr strings.Builder
+	p := newHumanPrinter(Streams{Out: &stdout, Err: &stderr})
 	for _, s := range []api.State{api.Connecting, api.Disconnecting, api.Disconnected} {
 		p.print(time.Time{}, api.StateEvent{State: s})
 	}
-	if want := "Stopped before it was connected; telling the server. Once more ends at once.\n"; out.String() != want || errs.Len() > 0 {
-		t.Errorf("printed %q%q, want %q", out.String(), errs.String(), want)
+	if want := "Stopped before it was connected; telling the server. Once more ends at once.\n"; stdout.String() != want || stderr.Len() > 0 {
+		t.Errorf("printed %q%q, want %q", stdout.String(), stderr.String(), want)
 	}
 }
 

@@ -14,35 +14,11 @@ import (
 	"github.com/culvert-vpn/culvert/engine/failure"
 )
 
-// statsInterval is how often the JSON has the counters.
-const statsInterval = 5 * time.Second
-
-var upCommand = &command{
-	name: "up", args: "--direct [--secrets FILE|-] [--json] FILE", short: "connect as the profile in FILE says, until Ctrl+C",
-	long: "It runs in this process, which takes root or CAP_NET_ADMIN, and puts everything back at the end.\n" +
-		"The secrets are TOML with psk, password and, where the profile has l2tp.tunnel_auth, tunnel_secret;\n" +
-		"- reads them from standard input, and a file must not be readable by others.\n" +
-		"--json prints every event as one JSON object a line.",
-	run: func(ctx context.Context, c *call) int { return up(ctx, c, thisMachine()) },
-}
-
-func up(ctx context.Context, c *call, m machine) int {
-	var file, secrets string
-	var direct, asJSON bool
-	f := c.flags()
-	f.BoolVar(&direct, "direct", false, "")
-	f.BoolVar(&asJSON, "json", false, "")
-	f.StringVar(&secrets, "secrets", "", "")
-	if !c.parse(f, &file) {
-		return exitUsage
-	}
-	if !direct {
-		c.usage("give --direct: connecting through a service is not supported yet")
-		return exitUsage
-	}
-	d := &directRun{machine: m, events: newStream(newPrinter(c.Streams, asJSON)), hurry: c.hurry}
+// upDirect connects in this process.
+func upDirect(ctx context.Context, c *call, file string) int {
+	d := &directRun{machine: c.machine, events: newStream(newPrinter(c.Streams, c.on("json"))), hurry: c.hurry}
 	defer d.events.end()
-	if code, f := d.load(file, secrets, c); f != nil {
+	if code, f := d.load(file, c); f != nil {
 		d.events.send(time.Now(), *f)
 		return code
 	}
@@ -51,13 +27,16 @@ func up(ctx context.Context, c *call, m machine) int {
 }
 
 // load reads the profile and the secrets; what is wrong is an event.
-func (d *directRun) load(file, secrets string, c *call) (int, *api.FailureEvent) {
+func (d *directRun) load(file string, c *call) (int, *api.FailureEvent) {
 	var err error
 	if d.profile, err = profile.Load(file); err != nil {
 		return exitUsage, outside(api.ProfileInvalid, faults(err))
 	}
+	if keys := notDirect(d.profile); len(keys) > 0 {
+		return exitUsage, outside(api.ProfileInvalid, keys)
+	}
 	d.secrets = &profile.Secrets{}
-	if secrets != "" {
+	if secrets := c.given["secrets"]; secrets != "" {
 		if d.secrets, err = profile.LoadSecrets(secrets, c.In); err != nil {
 			return exitUsage, outside(api.SecretMissing, faults(err))
 		}
@@ -66,6 +45,27 @@ func (d *directRun) load(file, secrets string, c *call) (int, *api.FailureEvent)
 		return exitUsage, outside(api.SecretMissing, []string{"give " + strings.Join(missing, ", ") + " with --secrets FILE, or with --secrets - on standard input"})
 	}
 	return exitDone, nil
+}
+
+// notDirect is what a profile asks for that only the helper does. What goes without
+// it, as connecting again by itself, is no reason not to connect.
+func notDirect(p *profile.Profile) []string {
+	var keys []string
+	for _, k := range []struct {
+		key  string
+		used bool
+	}{
+		{"routing.kill_switch", p.Routing.KillSwitch},
+		{"dns.mode = \"manual\"", p.DNS.Mode == "manual"},
+		{"dns.search", len(p.DNS.Search) > 0},
+		{"dns.domains", len(p.DNS.Domains) > 0},
+		{"reconnect.on_start", p.Reconnect.OnStart},
+	} {
+		if k.used {
+			keys = append(keys, k.key+" takes the helper: leave --direct out, or leave it out of the profile")
+		}
+	}
+	return keys
 }
 
 // outside is a failure before any connection.

@@ -102,10 +102,10 @@ func fail(at failure.Stage, code failure.Code) error {
 }
 
 // types is "type" of each line, with what tells it from others.
-func types(t *testing.T, out string) []string {
+func types(t *testing.T, stdout string) []string {
 	t.Helper()
 	var list []string
-	for line := range strings.Lines(out) {
+	for line := range strings.Lines(stdout) {
 		var e struct{ Type, Stage, State, Code, Msg string }
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("%v: %s", err, line)
@@ -118,7 +118,7 @@ func types(t *testing.T, out string) []string {
 func TestUpStories(t *testing.T) {
 	v4, v6, other := netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("198.51.100.2")
 	names := map[string][]netip.Addr{"one.example": {v6, v4, v4}, "two.example": {other}}
-	const dnsNote = "log the gateway offers name servers; setting them is not supported yet, so names are looked up as before"
+	const dnsNote = "log the gateway offers name servers, which --direct does not set: names are looked up as before"
 	const slowNote = "log 3des-sha1 is slow: it is computed packet by packet; AES with SHA-1 or SHA-256, or AES-GCM, is ten times as fast and more"
 	connected := []string{"stage phase1 started", "stage phase1 done", "stage routes started", "stage routes done", "state connected", dnsNote}
 	resolved := []string{"stage resolve started", "stage resolve done"}
@@ -161,16 +161,15 @@ func TestUpStories(t *testing.T) {
 			if c.stop {
 				c.m.then = func(*fakeSession) { cancel() }
 			}
-			var out, errs strings.Builder
-			status := up(ctx, &call{Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), &out, &errs}, nil, upCommand,
-				[]string{"--direct", "--json", "--secrets", "-", file}}, &c.m)
-			if status != c.status || errs.Len() != 0 {
-				t.Errorf("status %d, errors %q, want %d", status, errs.String(), c.status)
+			var stdout, stderr strings.Builder
+			status := runUp(ctx, nil, &c.m, Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), &stdout, &stderr}, "--direct", "--json", "--secrets", "-", file)
+			if status != c.status || stderr.Len() != 0 {
+				t.Errorf("status %d, errors %q, want %d", status, stderr.String(), c.status)
 			}
 			if !slices.Equal(c.m.tried, c.tried) {
 				t.Errorf("tried %v, want %v", c.m.tried, c.tried)
 			}
-			if got := types(t, out.String()); !slices.Equal(got, c.want) {
+			if got := types(t, stdout.String()); !slices.Equal(got, c.want) {
 				t.Errorf("events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 			}
 			if want := map[bool]int{true: 1}[c.m.then != nil]; c.m.dev.closed != want {
@@ -191,31 +190,35 @@ func TestUpAllFail(t *testing.T) {
 	m := &fakeMachine{names: map[string][]netip.Addr{"one.example": {netip.MustParseAddr("198.51.100.1")}},
 		fails: map[string]error{"198.51.100.1": fail(failure.Phase1, failure.IKENoAnswer), "2001:db8::1": fail(failure.Phase1, failure.IKEUnreachable)}}
 	file := write(t, "p.toml", "servers = [\"one.example\", \"2001:db8::1\", \"none.example\"]\nuser = \"alice\"\n", 0o644)
-	var out, errs strings.Builder
-	status := up(t.Context(), &call{Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), &out, &errs}, nil, upCommand,
-		[]string{"--direct", "--secrets", "-", file}}, m)
+	var stdout, stderr strings.Builder
+	status := runUp(t.Context(), nil, m, Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), &stdout, &stderr}, "--direct", "--secrets", "-", file)
 	const want = "\n  evidence  seen\n            also tried 2001:db8::1: phase1: ike.unreachable (seen)\n            also tried none.example: resolve: dns.not-found (lookup none.example: no such host)\n"
-	if status != 3 || !strings.HasPrefix(errs.String(), "\nNo VPN server answered.\n") || !strings.HasSuffix(errs.String(), want) {
-		t.Errorf("status %d, errors\n%s\nwant 3 and at the end\n%s", status, errs.String(), want)
+	if status != 3 || !strings.HasPrefix(stderr.String(), "\nNo VPN server answered.\n") || !strings.HasSuffix(stderr.String(), want) {
+		t.Errorf("status %d, errors\n%s\nwant 3 and at the end\n%s", status, stderr.String(), want)
 	}
 }
 
 func TestUpConnectedLine(t *testing.T) {
 	m := &fakeMachine{then: func(s *fakeSession) { s.end(fail(failure.Connected, failure.PathDead)) }}
 	file := write(t, "p.toml", "servers = [\"198.51.100.1\"]\nuser = \"alice\"\n[dns]\nmode = \"off\"\n[ipsec]\nenabled = false\n", 0o644)
-	var out, errs strings.Builder
-	up(t.Context(), &call{Streams{strings.NewReader("password = \"p\"\n"), &out, &errs}, nil, upCommand, []string{"--direct", "--json", "--secrets", "-", file}}, m)
+	var stdout, stderr strings.Builder
+	runUp(t.Context(), nil, m, Streams{strings.NewReader("password = \"p\"\n"), &stdout, &stderr}, "--direct", "--json", "--secrets", "-", file)
 	for _, want := range []string{
 		`"type":"stage","stage":"phase1","state":"done","ms":41,"detail":{"suite":"aes256-sha256-modp2048"}}`,
 		`"detail":{"interface":"culvert0"}}`,
 		`"type":"state","state":"connected","address":"10.99.0.10","peer":"10.99.0.1","dns":["10.99.0.1"],"mtu":1400,"suite":"aes128gcm16","interface":"culvert0","server":"198.51.100.1"}`,
 		`"level":"warn","msg":"ipsec.enabled = false: nothing on this connection is encrypted"}`,
 	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %s in\n%s", want, out.String())
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("no %s in\n%s", want, stdout.String())
 		}
 	}
-	if strings.Contains(out.String(), "name servers") {
+	if strings.Contains(stdout.String(), "name servers") {
 		t.Error("warns of name servers that nobody wants")
 	}
+}
+
+// runUp is culvert up on a machine.
+func runUp(ctx context.Context, hurry <-chan struct{}, m machine, s Streams, args ...string) int {
+	return runCommand(ctx, hurry, append([]string{"up"}, args...), s, &around{machine: m})
 }
