@@ -69,10 +69,13 @@ func TestPictures(t *testing.T) {
 			start(t, variant)
 			for _, p := range pictures {
 				compare(t, p.name+"-"+variant, draw(p.make(), p.width, p.height, 1))
-				if *large != "" {
-					write(t, filepath.Join(*large, p.name+"-"+variant+"-100.png"), draw(p.make(), p.width, p.height, 1))
-					write(t, filepath.Join(*large, p.name+"-"+variant+"-200.png"), draw(p.make(), p.width, p.height, 2))
-				}
+			}
+			if *large == "" {
+				return
+			}
+			for _, p := range append(pictures, windows...) {
+				write(t, filepath.Join(*large, p.name+"-"+variant+"-100.png"), draw(p.make(), p.width, p.height, 1))
+				write(t, filepath.Join(*large, p.name+"-"+variant+"-200.png"), draw(p.make(), p.width, p.height, 2))
 			}
 		})
 	}

@@ -70,7 +70,7 @@ func lineHeight(size float32, style fyne.TextStyle) float32 {
 // cut shortens a text to a width, the last of it replaced by "…".
 func cut(text string, width, size float32, style fyne.TextStyle) string {
 	fits := func(s string) bool { return fyne.MeasureText(s, size, style).Width <= width+0.5 }
-	if fits(text) {
+	if text == "" || fits(text) {
 		return text
 	}
 	runes := []rune(text)
