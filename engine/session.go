@@ -22,16 +22,6 @@ import (
 // protocol repeats.
 const controlQueue = 256
 
-// What one call may read from a socket: where the system joins datagrams, eight
-// times as many as fit 64 KB, and where it does not, as many as come in a
-// millisecond at 1 Gbit/s, none of them longer than a packet on any path; and
-// little where no data comes.
-const (
-	joinedReads, joinedSize   = 8, packet.ControlSize
-	singleReads, singleSize   = 64, packet.Size
-	controlReads, controlSize = 4, packet.ControlSize
-)
-
 // earlyWait is how long packets wait for the keys of their SA. Libreswan sends
 // on a new one right behind its answer to Quick Mode.
 const earlyWait = 50 * time.Millisecond
@@ -195,14 +185,11 @@ func (s *Session) tell(m message) {
 
 // receive reads one socket until it is closed.
 func (s *Session) receive(l *link) {
-	reads, size := joinedReads, joinedSize
-	switch l.via {
-	case stack.Port500:
-		reads, size = controlReads, controlSize
-	case stack.ProtoESP:
-		reads, size = singleReads, singleSize
+	size := packet.ControlSize
+	if l.via == stack.ProtoESP { // of which the system joins none
+		size = packet.Size
 	}
-	r := dataplane.NewReader(l.socket, reads, size)
+	r := dataplane.NewReader(l.socket, size)
 	var sealed []*packet.Buffer
 	control := func(msg []byte, from uint16) {
 		s.tell(message{via: l.via, data: append([]byte(nil), msg...), l2tp: true, from: from})

@@ -103,7 +103,6 @@ const (
 	strangerQueue = 512  // IKE messages, and what opens plain L2TP
 	maxMessage    = 16 << 10
 	drainBatch    = 32
-	socketReads   = 16  // buffers of 64 KB, which the system may fill with many datagrams each
 	maxHalfOpen   = 128 // clients that have not authenticated
 	maxHalfOpenAt = 32  // of them at one address: an office behind a NAT after a power cut
 	maxGuests     = 512 // clients that have authenticated and not logged in

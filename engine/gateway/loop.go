@@ -261,7 +261,7 @@ func (l *loop) probeAt(c *client) {
 
 // receive reads one socket until it is closed.
 func (g *Gateway) receive(k *link) {
-	r := dataplane.NewReader(k.socket, socketReads, packet.ControlSize)
+	r := dataplane.NewReader(k.socket, packet.ControlSize)
 	a := newAnswerer(g)
 	var run []*packet.Buffer
 	for failed := 0; ; {

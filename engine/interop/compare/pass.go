@@ -18,9 +18,6 @@ import (
 	"github.com/culvert-vpn/culvert/platform/udp"
 )
 
-// Ours: as many buffers as a client of ours has for its socket.
-const passReads = 8
-
 // passCommand is a tunnel that does nothing to its packets, one end of it: the
 // device and the socket of culvert up, and nothing between them.
 func passCommand(args []string) error {
@@ -72,7 +69,7 @@ func passOut(d dataplane.Device, s dataplane.Socket) error {
 
 // passIn takes packets from the socket to the device.
 func passIn(d dataplane.Device, s dataplane.Socket) error {
-	r := dataplane.NewReader(s, passReads, packet.ControlSize)
+	r := dataplane.NewReader(s, packet.ControlSize)
 	for {
 		batch, err := r.Read()
 		switch {
