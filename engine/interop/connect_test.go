@@ -150,6 +150,12 @@ func linux(t *testing.T, d lab.Daemon) {
 		g.Configure(t, lab.LinuxOptions{})
 		againAfterKill(t, &g.Gateway)
 	})
+	if d == lab.StrongSwan { // its tree has dnsmasq
+		t.Run("pushed routes", func(t *testing.T) {
+			g.Configure(t, lab.LinuxOptions{})
+			pushLinux(t, g)
+		})
+	}
 	t.Run("rekey", func(t *testing.T) { rekeys(t, g) })
 	t.Run("ended by the gateway", func(t *testing.T) {
 		g.Configure(t, lab.LinuxOptions{})
@@ -203,6 +209,10 @@ func TestSoftEther(t *testing.T) {
 	t.Run("again after a kill", func(t *testing.T) {
 		g.Watch(t)
 		againAfterKill(t, &g.Gateway)
+	})
+	t.Run("pushed routes", func(t *testing.T) { // the last: they stay
+		g.Watch(t)
+		pushSoftEther(t, g)
 	})
 }
 

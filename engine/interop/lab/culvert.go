@@ -74,6 +74,8 @@ type Event struct {
 	Suite     string
 	Interface string
 	Server    string
+	Routes    []string
+	Search    []string
 	Code      string
 	Title     string
 	Advice    string

@@ -48,6 +48,12 @@ func (g *SoftEther) Crash(tb testing.TB) {
 	g.bed.script(tb, "end", "-9", "softether")
 }
 
+// Push has its DHCP server push these routes, as NETWORK/MASK/ROUTER.
+func (g *SoftEther) Push(tb testing.TB, routes ...string) {
+	tb.Helper()
+	g.bed.script(tb, "softether-push", strings.Join(routes, ","))
+}
+
 // Sessions is how many clients the server says it has.
 func (g *SoftEther) Sessions(tb testing.TB) int {
 	tb.Helper()
