@@ -218,6 +218,9 @@ func (u *upRun) state(at time.Time, s api.Status) (int, bool) {
 			}
 		}
 	}
+	if resting := s.State == api.Disconnected || s.State == api.Blocked; resting && !u.stopping {
+		u.failure(at)
+	}
 	u.printer.print(at, s)
 	if !slices.Equal(s.Ask, before.Ask) || s.State != before.State {
 		u.noQuestion()
@@ -237,20 +240,19 @@ func (u *upRun) state(at time.Time, s api.Status) (int, bool) {
 			return exitNotConnected, true
 		}
 	case api.Disconnected, api.Blocked:
-		return u.rest(at)
+		return u.rest()
 	}
 	return 0, false
 }
 
 // rest is a connection that ended, or never was: a person may know a better secret.
-func (u *upRun) rest(at time.Time) (int, bool) {
-	if !u.stopping {
-		u.failure(at)
-		if len(u.status.Ask) > 0 && u.c.terminal != nil && u.asked < maxAsked {
-			if u.question == nil {
-				u.asked++
-				u.askFor(u.status.Ask)
-			}
+func (u *upRun) rest() (int, bool) {
+	if !u.stopping && len(u.status.Ask) > 0 && u.c.terminal != nil {
+		if u.question == nil && u.asked < maxAsked {
+			u.asked++
+			u.askFor(u.status.Ask)
+		}
+		if u.question != nil {
 			return 0, false
 		}
 	}
