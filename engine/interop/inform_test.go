@@ -18,25 +18,30 @@ type pushing struct {
 
 // pushed connects with a profile that names no network: what is behind the
 // gateway is reached by the routes that it pushes, and by nothing else.
-func pushed(t *testing.T, g *lab.Gateway, want pushing) {
-	before := g.Direct.State(t)
-	c := g.Up(t, g.Direct, lab.Profile{"routing.include": "[]"}, lab.Secrets{})
+func pushed(t *testing.T, g *lab.Gateway, from *lab.Host, want pushing) {
+	before := from.State(t)
+	c := g.Up(t, from, lab.Profile{"routing.include": "[]"}, lab.Secrets{})
 	at := c.Connected(t)
 	e, _ := c.Until(t, 0, "pushed routes", func(e lab.Event) bool { return e.State == "connected" && len(e.Routes) > 0 })
 	t.Logf("%v after it was connected: %v, %v", e.Time.Sub(at.Time), e.Routes, e.Search)
 	if !slices.Equal(e.Routes, want.routes) || !slices.Equal(e.Search, want.search) {
 		t.Errorf("pushed %v and %v, want %v and %v", e.Routes, e.Search, want.routes, want.search)
 	}
-	lab.Reach(t, g.Direct, want.host)
+	lab.Reach(t, from, want.host)
+	lab.Ping(t, from, want.host, 20, 1000)
 	c.Close(t)
 	g.Empty(t)
-	same(t, g.Direct, before)
+	same(t, from, before)
 }
 
-// pushSoftEther is the DHCP server of SoftEther's SecureNAT.
+// pushSoftEther is the DHCP server of SoftEther's SecureNAT. It also pushes what
+// would break the tunnel: a network that the gateway itself is in, outside, and
+// the network that the client is on.
 func pushSoftEther(t *testing.T, g *lab.SoftEther) {
-	g.Push(t, "203.0.113.0/255.255.255.0/192.168.30.1", "10.20.0.0/255.255.0.0/192.168.30.1")
-	pushed(t, &g.Gateway, pushing{routes: []string{"203.0.113.0/24", "10.20.0.0/16"}, search: []string{"lab.test"}, host: g.Inside})
+	const router = "/192.168.30.1"
+	g.Push(t, "203.0.113.0/255.255.255.0"+router, "198.51.100.0/255.255.255.0"+router, "192.168.77.0/255.255.255.0"+router, "10.20.0.0/255.255.0.0"+router)
+	pushed(t, &g.Gateway, g.NATed[0], pushing{routes: []string{"203.0.113.0/24", "198.51.100.0/24", "192.168.77.0/24", "10.20.0.0/16"},
+		search: []string{"lab.test"}, host: g.Inside})
 }
 
 // pushLinux is dnsmasq beside pppd, as administrators have it for Windows. It
@@ -55,6 +60,6 @@ func pushLinux(t *testing.T, g *lab.Linux) {
 		}
 		g.Run(t, "pkill -x dnsmasq; ip addr del 10.20.0.1/32 dev lo")
 	}()
-	pushed(t, &g.Gateway, pushing{routes: []string{"10.20.0.0/16", "192.168.20.0/24"},
+	pushed(t, &g.Gateway, g.Direct, pushing{routes: []string{"10.20.0.0/16", "192.168.20.0/24"},
 		search: []string{"eng.corp.example", "corp.example", "lab.eng.corp.example"}, host: netip.MustParseAddr("10.20.0.1")})
 }
