@@ -172,7 +172,7 @@ func plausible(t *testing.T, r *run) {
 			t.Errorf("%s, %s: %+v", r.Variant, l.name, f)
 		}
 	}
-	for name, p := range map[string]roundTrips{"bare": r.Bare, "idle": r.Idle, "loaded": r.Loaded} {
+	for name, p := range map[string]roundTrips{"bare": r.Bare, "idle": r.Idle, "download": r.Loaded, "upload": r.Upload} {
 		if p.Sent < smokePings || p.Lost == p.Sent || p.Min <= 0 || p.Median < p.Min || p.P99 < p.Median {
 			t.Errorf("%s, %s round trips: %+v", r.Variant, name, p)
 		}

@@ -44,6 +44,7 @@ func goals() []goal {
 			goal{v, wireguardName, "paced_cpu", false, 0.5, "CPU of paced UDP, of wireguard-go's"},
 			goal{v, wireguardName, "added_rtt", false, 0.75, "added round trip when idle, of wireguard-go's"},
 			goal{v, wireguardName, "p99_download", false, 1, "p99 round trip under a download, of wireguard-go's"},
+			goal{v, wireguardName, "p99_upload", false, 1, "p99 round trip under an upload, of wireguard-go's"},
 			goal{v, "", "memory", false, maxMemory, "memory at full speed, octets"})
 	}
 	return list

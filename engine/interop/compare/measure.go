@@ -40,6 +40,7 @@ type run struct {
 	Bare    roundTrips      `json:"rtt_bare"`     // on the cable
 	Idle    roundTrips      `json:"rtt_idle"`     // through the tunnel
 	Loaded  roundTrips      `json:"rtt_download"` // while one flow downloads
+	Upload  roundTrips      `json:"rtt_upload"`   // while one flow uploads
 	Memory  int64           `json:"memory"`       // the client's peak, octets
 }
 
@@ -81,7 +82,10 @@ func (h *harness) measure(ctx context.Context, v variant) (r *run, log string, e
 			return nil, "", err
 		}
 	}
-	if r.Loaded, err = loadedPing(ctx, b, h.options, t.peer); err != nil {
+	if r.Loaded, err = loadedPing(ctx, b, h.options, t.peer, true); err != nil {
+		return nil, "", err
+	}
+	if r.Upload, err = loadedPing(ctx, b, h.options, t.peer, false); err != nil {
 		return nil, "", err
 	}
 	r.Memory, err = t.client.peak()
@@ -112,9 +116,9 @@ func measureLoad(ctx context.Context, b *bed, o options, t *tunnel, l load) (flo
 	}, errors.Join(err1, err2)
 }
 
-// loadedPing pings while one flow downloads as fast as it can.
-func loadedPing(ctx context.Context, b *bed, o options, peer netip.Addr) (roundTrips, error) {
-	tr, err := startTransfer(ctx, b, o, load{name: "download", down: true, flows: 1}, peer, true)
+// loadedPing pings while one flow downloads or uploads as fast as it can.
+func loadedPing(ctx context.Context, b *bed, o options, peer netip.Addr, down bool) (roundTrips, error) {
+	tr, err := startTransfer(ctx, b, o, load{name: "transfer under a ping", down: down, flows: 1}, peer, true)
 	if err != nil {
 		return roundTrips{}, err
 	}

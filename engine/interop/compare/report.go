@@ -60,14 +60,30 @@ func (r *result) printTransfers(w io.Writer, title string, loads []string, cell 
 }
 
 func (r *result) printTrips(w io.Writer) {
-	fmt.Fprintf(w, "\nRound trips in ms: the cable's own, idle through the tunnel, under a download; the client's memory at most\n%-*s%10s%10s%10s%10s%12s%12s%8s%10s\n",
-		nameWidth, "", "cable min", "idle min", "median", "added", "loaded p50", "loaded p99", "lost", "MB")
+	fmt.Fprintf(w, "\nRound trips in ms, of the cable and of the tunnel: idle, and while one flow loads it; the client's memory\n%-*s",
+		nameWidth, "")
+	for _, title := range []string{"cable", "idle min", "median", "added", "down p50", "p99", "up p50", "p99", "lost", "MB"} {
+		fmt.Fprintf(w, "%9s", title)
+	}
+	fmt.Fprintln(w)
 	for _, v := range r.measured() {
-		fmt.Fprintf(w, "%-*s%10.3f%10.3f%10.3f%10.3f%12.2f%12.2f%7.1f%%%10.1f\n", nameWidth, v,
-			r.median(v, func(x *run) float64 { return x.Bare.Min }), r.median(v, func(x *run) float64 { return x.Idle.Min }),
-			r.median(v, func(x *run) float64 { return x.Idle.Median }), r.median(v, addedRTT),
-			r.median(v, func(x *run) float64 { return x.Loaded.Median }), r.median(v, func(x *run) float64 { return x.Loaded.P99 }),
-			r.median(v, func(x *run) float64 { return 100 * float64(x.Loaded.Lost) / float64(x.Loaded.Sent) }),
+		fmt.Fprintf(w, "%-*s", nameWidth, v)
+		for _, of := range []func(x *run) float64{
+			func(x *run) float64 { return x.Bare.Min }, func(x *run) float64 { return x.Idle.Min },
+			func(x *run) float64 { return x.Idle.Median }, addedRTT,
+		} {
+			fmt.Fprintf(w, "%9.3f", r.median(v, of))
+		}
+		for _, of := range []func(x *run) float64{
+			func(x *run) float64 { return x.Loaded.Median }, func(x *run) float64 { return x.Loaded.P99 },
+			func(x *run) float64 { return x.Upload.Median }, func(x *run) float64 { return x.Upload.P99 },
+		} {
+			fmt.Fprintf(w, "%9.2f", r.median(v, of))
+		}
+		fmt.Fprintf(w, "%8.1f%%%9.1f\n",
+			r.median(v, func(x *run) float64 {
+				return 100 * float64(x.Loaded.Lost+x.Upload.Lost) / float64(x.Loaded.Sent+x.Upload.Sent)
+			}),
 			r.median(v, func(x *run) float64 { return float64(x.Memory) / (1 << 20) }))
 	}
 }
@@ -79,7 +95,7 @@ func (r *result) printRatios(w io.Writer) {
 			continue
 		}
 		fmt.Fprintf(w, "\nRatios to %s (the median of the ratios within a round; CPU per octet)\n%-*s", base, nameWidth, "")
-		for _, title := range []string{"goodput", "CPU", "CPU far", "CPU paced", "CPU small", "added RTT", "RTT p99", "memory"} {
+		for _, title := range []string{"goodput", "CPU", "CPU far", "CPU paced", "CPU small", "added RTT", "p99 down", "p99 up", "memory"} {
 			fmt.Fprintf(w, "%10s", title)
 		}
 		fmt.Fprintln(w)

@@ -42,6 +42,7 @@ var metrics = []metric{
 	{"small_cpu", func(r *run) float64 { return mean(r, smallLoads, func(f flow) float64 { return f.ClientCPU }) }},
 	{"added_rtt", addedRTT},
 	{"p99_download", func(r *run) float64 { return r.Loaded.P99 }},
+	{"p99_upload", func(r *run) float64 { return r.Upload.P99 }},
 	{"memory", func(r *run) float64 { return float64(r.Memory) }},
 }
 

@@ -51,7 +51,7 @@ func TestParseReport(t *testing.T) {
 // even is a run in which all transfers are alike.
 func even(variant string, round int, gbps, cpu float64) run {
 	r := run{Variant: variant, Round: round, Flows: map[string]flow{}, Memory: 32 << 20,
-		Bare: roundTrips{Sent: 1, Min: 0.01}, Idle: roundTrips{Sent: 1, Min: 0.01 + cpu/10}, Loaded: roundTrips{Sent: 1, P99: cpu}}
+		Bare: roundTrips{Sent: 1, Min: 0.01}, Idle: roundTrips{Sent: 1, Min: 0.01 + cpu/10}, Loaded: roundTrips{Sent: 1, P99: cpu}, Upload: roundTrips{Sent: 1, P99: cpu}}
 	for _, l := range loads {
 		r.Flows[l.name] = flow{Gbps: gbps, ClientCPU: cpu, ServerCPU: 2 * cpu}
 	}
