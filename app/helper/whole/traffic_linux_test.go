@@ -185,6 +185,13 @@ func (a *application) flows(t *testing.T, since time.Time) time.Duration {
 func (r *room) serve() {
 	r.t.Helper()
 	var wg sync.WaitGroup
+	var all []*net.UDPConn
+	r.t.Cleanup(func() {
+		for _, c := range all {
+			c.Close()
+		}
+		wg.Wait()
+	})
 	for _, at := range []netip.AddrPort{server4, server6} {
 		var c *net.UDPConn
 		in(r.t, r.world, func() {
@@ -192,10 +199,7 @@ func (r *room) serve() {
 			c, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
 			must(r.t, err)
 		})
-		r.t.Cleanup(func() {
-			c.Close()
-			wg.Wait()
-		})
+		all = append(all, c)
 		wg.Go(func() {
 			b := make([]byte, 2048)
 			for {
