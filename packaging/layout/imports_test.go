@@ -110,6 +110,7 @@ var only = map[string][]string{
 	"engine/ppp":             {"engine/ppp/mschap", "engine/internal/wire", "engine/secret"},
 	"engine/ppp/mschap":      {},
 	"app/profile":            {"engine/secret", "engine/suite"},
+	"app/importer":           {"app/profile", "engine/secret", "engine/suite"},
 	"app/api":                {"app/profile", "engine/failure"},
 	"app/diagnosis":          {"app/api", "engine/failure"},
 	"app/supervisor":         {"app/api", "app/diagnosis", "app/profile", "engine/failure"},
