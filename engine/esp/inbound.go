@@ -83,6 +83,7 @@ func (i *Inbound) Open(now time.Time, batch []*packet.Buffer) (opened int) {
 	opened = i.unwrap()
 	clear(i.bufs) // do not hold on to the caller's buffers
 	clear(i.pkts)
+	i.crypto.release()
 	return opened
 }
 

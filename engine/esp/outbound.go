@@ -75,6 +75,7 @@ func (o *Outbound) Seal(batch []*packet.Buffer) error {
 	o.crypto.encrypt(o.pkts)
 	o.crypto.authenticate(o.pkts)
 	clear(o.pkts) // do not hold on to the caller's buffers
+	o.crypto.release()
 	return nil
 }
 

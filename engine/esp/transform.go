@@ -231,3 +231,10 @@ func (t *transform) sealed(pkts [][]byte) []multibuffer.GCMJob {
 	}
 	return t.gcmJobs
 }
+
+// release forgets the packets of a batch that is done.
+func (t *transform) release() {
+	clear(t.gcmJobs)
+	clear(t.cbcJobs)
+	clear(t.macJobs)
+}
