@@ -182,7 +182,7 @@ func (w *Words) Shortcuts(mac bool) []Shortcut {
 	var out []Shortcut
 	seen := map[Key]bool{}
 	for _, b := range bindings {
-		if b.does == Press || b.does == Default || b.does == SendCode || seen[b.key] {
+		if seen[b.key] {
 			continue
 		}
 		seen[b.key] = true
