@@ -62,6 +62,10 @@ type Config struct {
 	// Device makes the device once the address is known; its error is best a
 	// *failure.Failure. Closing the device undoes all that Device did.
 	Device func(ctx context.Context, n stack.Network) (dataplane.Device, error)
+	// Abort, if any, is closed when there is no time to take leave of the gateway:
+	// it cuts short what Connect does once its context is done, also if that has
+	// begun.
+	Abort <-chan struct{}
 	// Events, if any, gets everything that happens, from the control goroutine:
 	// it must not block.
 	Events func(now time.Time, e stack.Event)
@@ -70,10 +74,6 @@ type Config struct {
 	// control goroutine, so it must not block.
 	Learned func(now time.Time, o dhcp.Options)
 }
-
-// ErrAbort is the cause of a context (context.WithCancelCause) to cancel Connect
-// without time to take leave of the gateway.
-var ErrAbort = errors.New("engine: aborted")
 
 // Standard ports.
 const (
@@ -183,10 +183,11 @@ func connect(ctx context.Context, cfg Config, innerPort uint16) (*Session, error
 	case <-s.ended:
 		return s, s.Wait()
 	case <-ctx.Done():
-		if errors.Is(context.Cause(ctx), ErrAbort) {
+		s.closeOnce.Do(func() { close(s.closing) })
+		select {
+		case <-s.ended:
+		case <-cfg.Abort:
 			s.Abort()
-		} else {
-			s.Close()
 		}
 		return s, ctx.Err()
 	}

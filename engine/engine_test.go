@@ -217,14 +217,27 @@ func TestAbort(t *testing.T) {
 	if err := s.Wait(); err != nil || b.device.closed.Load() != 1 {
 		t.Errorf("Wait after Abort = %v, the device was closed %d times, want nil and once", err, b.device.closed.Load())
 	}
+	// A gateway that does not acknowledge the end would be waited for.
 	b = newBed(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	abort := make(chan struct{})
+	b.cfg.Abort = abort
+	var stopped time.Time
 	b.cfg.Device = func(ctx context.Context, _ stack.Network) (dataplane.Device, error) {
-		cancel(ErrAbort)
+		b.cut.Store(true)
+		cancel()
+		// The order to end in order comes first, and is cut short.
+		time.AfterFunc(200*time.Millisecond, func() {
+			stopped = time.Now()
+			close(abort)
+		})
 		<-ctx.Done()
 		return b.device, nil
 	}
 	if _, err := Connect(ctx, b.cfg); !errors.Is(err, context.Canceled) {
 		t.Errorf("Connect = %v, want %v", err, context.Canceled)
+	}
+	if took := time.Since(stopped); stopped.IsZero() || took > time.Second {
+		t.Errorf("Connect ended %v after it was aborted, want at once, and not before", took)
 	}
 }

@@ -23,7 +23,8 @@ import (
 // attempt is one try of the engine, from its start to its end.
 type attempt struct {
 	number uint64
-	cancel context.CancelCauseFunc
+	cancel context.CancelFunc
+	abort  chan struct{} // closed: there is no time to take leave of the gateway
 
 	mu      sync.Mutex // guards what follows
 	session dial.Session
@@ -31,19 +32,19 @@ type attempt struct {
 	orderly bool
 }
 
-// stop ends the attempt wherever it is. Down comes later.
+// stop ends the attempt wherever it is. Down comes later. An orderly end can be
+// cut short, and not the other way round.
 func (a *attempt) stop(orderly bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stopped && orderly == a.orderly {
+	if a.stopped && (orderly || !a.orderly) {
 		return
 	}
 	a.stopped, a.orderly = true, orderly
-	if orderly {
-		a.cancel(nil)
-	} else {
-		a.cancel(engine.ErrAbort)
+	if !orderly {
+		close(a.abort)
 	}
+	a.cancel()
 	if a.session != nil {
 		go end(a.session, orderly)
 	}
@@ -69,15 +70,15 @@ func (a *attempt) has(s dial.Session) {
 
 // start starts an attempt. It ends by itself, with Down.
 func (l *loop) start(e supervisor.StartEngine) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	a := &attempt{number: e.Attempt, cancel: cancel}
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &attempt{number: e.Attempt, cancel: cancel, abort: make(chan struct{})}
 	l.engine = a
 	l.engineWorks(true)
 	secrets := copyOf(l.secrets)
 	h, direct := l.Helper, l.killed
 	go func() {
 		err := h.connect(ctx, a, e, secrets, direct)
-		cancel(nil)
+		cancel()
 		secrets.Zero()
 		h.engineWorks(false)
 		h.inputs.put(request{in: supervisor.Down{Attempt: e.Attempt, Failure: failureOf(err)}})
@@ -90,6 +91,7 @@ func (h *Helper) connect(ctx context.Context, a *attempt, e supervisor.StartEngi
 	d := dial.Dialer{
 		Profile: e.Profile, Secrets: secrets, First: e.Hints.Server,
 		Change: func(cfg *engine.Config) {
+			cfg.Abort = a.abort
 			if e.Hints.Address.IsValid() && !cfg.Stack.PPP.Local.IsValid() {
 				cfg.Stack.PPP.Local = e.Hints.Address
 			}

@@ -474,3 +474,28 @@ func TestJournal(t *testing.T) {
 		t.Errorf("a record that cannot be written: %v, and it is %q now, want an error and no change", err, again.Record("routes"))
 	}
 }
+
+// TestCutShort: an end in order is cut short by one at once, and by no other.
+func TestCutShort(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	a := &attempt{cancel: cancel, abort: make(chan struct{})}
+	s := &fakeSession{ended: make(chan struct{})}
+	a.has(s)
+	a.stop(true)
+	<-ctx.Done()
+	<-s.ended
+	select {
+	case <-a.abort:
+		t.Error("an end in order was cut short by itself")
+	default:
+	}
+	a.stop(true)
+	a.stop(false)
+	select {
+	case <-a.abort:
+	default:
+		t.Error("an end in order was not cut short")
+	}
+	a.stop(true)
+	a.stop(false) // and closes nothing twice
+}
