@@ -30,7 +30,7 @@ func (r *room) people() (member, stranger *person) {
 	member, stranger = &person{r, 1001, []uint32{helpers}}, &person{r, 1002, nil}
 	for _, p := range []*person{member, stranger} {
 		home := filepath.Join(r.dir, p.home())
-		must(r.t, os.MkdirAll(home, 0o700))
+		must(r.t, os.MkdirAll(home, 0o755)) // with those above
 		must(r.t, os.Chown(home, int(p.uid), int(p.uid)))
 	}
 	return member, stranger
@@ -104,9 +104,9 @@ func TestPeople(t *testing.T) {
 	mallory.culvert("", 4, []string{"✗ You may not use the helper."}, "doctor")
 
 	said := alice.culvert("", 0, []string{"refused peer=pid ", "== state ==", "servers = ['198.51.100.1']", "user = '[redacted]'"}, "report")
-	for _, secret := range []string{password, psk, user} {
-		if strings.Contains(said, secret) {
-			t.Errorf("%q is in the report:\n%s", secret, said)
+	for _, hidden := range []string{password, psk, user} {
+		if strings.Contains(said, hidden) {
+			t.Errorf("%q is in the report:\n%s", hidden, said)
 		}
 	}
 	alice.culvert("", 0, []string{"Disconnected."}, "down")
