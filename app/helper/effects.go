@@ -35,7 +35,7 @@ func (l *loop) applyAll(ctx context.Context, e supervisor.ApplyNetwork) error {
 		return failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
 	n := e.Network
-	c := netplan.Connection{Interface: n.Interface, Server: server, Local: n.Address, Peer: n.Peer, MTU: n.MTU, Pushed: n.Routes}
+	c := netplan.Connection{Interface: n.Interface, Server: server, Local: n.Address, Peer: n.Peer, MTU: n.MTU, DNS: n.DNS, Pushed: n.Routes}
 	if len(c.Pushed) > 0 {
 		if c.OnLink, err = route.OnLink(n.Interface); err != nil {
 			l.cfg.Log.Warn("the networks that the machine is on are not known", "error", err)

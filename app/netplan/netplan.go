@@ -14,12 +14,13 @@ import (
 
 // Connection is what is known once the network is up.
 type Connection struct {
-	Interface string     // the tunnel's
-	Server    netip.Addr // the gateway outside
-	Local     netip.Addr // ours inside
-	Local6    netip.Addr // our global IPv6 address inside; not valid: the gateway carries none
-	Peer      netip.Addr // the gateway's inside; not valid: none given
-	MTU       int        // octets
+	Interface string       // the tunnel's
+	Server    netip.Addr   // the gateway outside
+	Local     netip.Addr   // ours inside
+	Local6    netip.Addr   // our global IPv6 address inside; not valid: the gateway carries none
+	Peer      netip.Addr   // the gateway's inside; not valid: none given
+	MTU       int          // octets
+	DNS       []netip.Addr // name servers that the gateway offered
 
 	Pushed []netip.Prefix // routes that the gateway pushed
 	OnLink []netip.Prefix // networks that the machine is on, beside the tunnel; counts for Pushed only
@@ -78,6 +79,9 @@ func Routes(p *profile.Profile, c Connection) route.Config {
 		}
 		taken, _ := Pushed(p, c)
 		cfg.Routes = unique(slices.Concat(cfg.Routes, p.Routing.Include, taken))
+		if p.DNS.Mode == "auto" {
+			cfg.Routes = reach(cfg.Routes, c.DNS)
+		}
 		// A peer that is the gateway itself, as some have it, and a network that
 		// is nothing but the gateway, stay outside.
 		cfg.Routes = slices.DeleteFunc(cfg.Routes, func(r netip.Prefix) bool { return r == server })
@@ -122,6 +126,17 @@ func asked(p *profile.Profile, domain string) bool {
 		d = strings.ToLower(strings.Trim(d, "."))
 		return domain == d || strings.HasSuffix(domain, "."+d)
 	})
+}
+
+// reach adds routes to what of servers the routes leave outside: the gateway's
+// name servers are to be asked through the tunnel, whatever else goes there.
+func reach(routes []netip.Prefix, servers []netip.Addr) []netip.Prefix {
+	for _, a := range servers {
+		if a.Is4() && !slices.ContainsFunc(routes, func(r netip.Prefix) bool { return r.Contains(a) }) {
+			routes = append(routes, host(a))
+		}
+	}
+	return routes
 }
 
 func host(a netip.Addr) netip.Prefix {

@@ -18,6 +18,8 @@ func TestRoutes(t *testing.T) {
 		return c
 	}
 	usual := at("198.51.100.1", "10.99.0.1")
+	asked := usual
+	asked.DNS = []netip.Addr{netip.MustParseAddr("10.0.0.53"), netip.MustParseAddr("172.16.0.53"), usual.Server, usual.Peer}
 	six := usual
 	six.Local6 = netip.MustParseAddr("2001:db8:99::10")
 	for _, c := range []struct {
@@ -38,6 +40,9 @@ func TestRoutes(t *testing.T) {
 		{"split, the gateway carries IPv6", "mode = \"split\"\ninclude = [\"10.0.0.0/8\"]", six, "[10.99.0.1/32 10.0.0.0/8]", "[198.51.100.1/32]", "[]"},
 		{"split, it does but is not to", "mode = \"split\"\nipv6 = \"block\"\ninclude = [\"10.0.0.0/8\"]", six, "[10.99.0.1/32 10.0.0.0/8]", "[198.51.100.1/32]", "[::/0]"},
 		{"split", "mode = \"split\"\ninclude = [\"10.0.0.0/8\", \"10.0.0.0/8\"]", usual, "[10.99.0.1/32 10.0.0.0/8]", "[198.51.100.1/32]", "[]"},
+		{"split, name servers", "mode = \"split\"\ninclude = [\"10.0.0.0/8\"]", asked, "[10.99.0.1/32 10.0.0.0/8 172.16.0.53/32]", "[198.51.100.1/32]", "[]"},
+		{"split, name servers that are not used", "mode = \"split\"\ninclude = [\"10.0.0.0/8\"]\n[dns]\nmode = \"off\"", asked, "[10.99.0.1/32 10.0.0.0/8]", "[198.51.100.1/32]", "[]"},
+		{"full, name servers", ``, asked, "[0.0.0.0/0]", "[198.51.100.1/32]", "[::/0]"},
 		{"split, no peer address", "mode = \"split\"\ninclude = [\"10.0.0.0/8\"]", at("198.51.100.1", ""), "[10.0.0.0/8]", "[198.51.100.1/32]", "[]"},
 		{"split, the outside address is the peer", "mode = \"split\"\ninclude = [\"198.51.100.0/24\", \"198.51.100.1/32\"]", at("198.51.100.1", "198.51.100.1"),
 			"[198.51.100.0/24]", "[198.51.100.1/32]", "[]"},
