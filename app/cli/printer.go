@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -193,12 +194,17 @@ func (p *humanPrinter) status(at time.Time, s api.Status) {
 		}
 		p.pause(at, s, before)
 	case api.Waiting:
+		if p.asking && !slices.Equal(s.Ask, before.Ask) {
+			fmt.Fprintf(p.out, "  … The gateway asks for more, for %d s.\n", s.SecondsLeft)
+			p.waiting = true
+			return
+		}
 		p.stateLine(at, api.StateEvent{State: s.State, SecondsLeft: s.SecondsLeft})
 	case api.Connected:
 		if !changed && s.Network.Address == before.Network.Address {
 			return
 		}
-		if s.Since.Before(p.began) {
+		if before.State == "" && s.Since.Before(p.began) {
 			fmt.Fprintf(p.out, "Connected already, since %s.\n", clock(at, s.Since))
 			return
 		}

@@ -160,6 +160,8 @@ func (r *report) redacted(text string) string {
 	for _, v := range []string{"USER", "LOGNAME", "USERNAME"} {
 		words = append(words, os.Getenv(v))
 	}
+	// The home directory before the name that is in it.
+	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
 	var hide logging.Secrets
 	for _, w := range words {
 		if !slices.Contains(common, w) {

@@ -49,8 +49,7 @@ func (t *console) ask(ctx context.Context, question string, hidden bool) ([]byte
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	fmt.Fprint(t.out, question)
-	if hidden {
+	if hidden { // before the question: some type at once
 		show, err := hideInput(t.in)
 		if err != nil {
 			return nil, fmt.Errorf("the terminal would show what is typed: %w", err)
@@ -60,6 +59,7 @@ func (t *console) ask(ctx context.Context, question string, hidden bool) ([]byte
 			fmt.Fprintln(t.out) // the person's own was not shown either
 		}()
 	}
+	fmt.Fprint(t.out, question)
 	if t.reading == nil {
 		t.reading = make(chan typed, 1)
 		go func(to chan<- typed) { // ends with a line, or with the process
