@@ -91,7 +91,10 @@ func (c *Check) CreateRenderer() fyne.WidgetRenderer {
 			case c.checked:
 				box.FillColor, box.StrokeColor = paint(c, theme.Primary), paint(c, theme.Primary)
 			case c.disabled:
-				box.StrokeColor = paint(c, theme.Disabled)
+				box.FillColor, box.StrokeColor = paint(c, theme.Plain), paint(c, theme.Disabled)
+			}
+			if words.color = theme.Text; c.small || c.disabled {
+				words.color = theme.Text2
 			}
 			tick1.StrokeColor, tick2.StrokeColor = mark, mark
 			show(tick1, c.checked)

@@ -1,8 +1,6 @@
 package widgets
 
 import (
-	"image/color"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	fynetheme "fyne.io/fyne/v2/theme"
@@ -118,7 +116,7 @@ func (c *Choice) CreateRenderer() fyne.WidgetRenderer {
 	return render(&parts{of: c, objects: []fyne.CanvasObject{box, over, words.Text, arrow, edge},
 		update: func() {
 			words.color = theme.Text
-			ink := color.Color(paint(c, theme.Text2))
+			ink := paint(c, theme.Text2)
 			box.FillColor, box.StrokeColor = paint(c, theme.Background), paint(c, theme.Input)
 			if c.disabled {
 				words.color, ink, box.StrokeColor = theme.Disabled, paint(c, theme.Disabled), paint(c, theme.Disabled)
@@ -141,7 +139,7 @@ func (c *Choice) CreateRenderer() fyne.WidgetRenderer {
 			put(edge, 1, 1, s.Width-2, s.Height-2)
 			i := size(c, fynetheme.SizeNameInlineIcon)
 			put(arrow, s.Width-i-theme.Space8, (s.Height-i)/2, i, i)
-			words.place(theme.Space12, s.Height/2, s.Width-2*theme.Space12-i)
+			words.place(theme.Space8, s.Height/2, s.Width-3*theme.Space8-i)
 		},
 		min: func() fyne.Size { return fyne.NewSize(120, theme.Control) },
 	})

@@ -17,6 +17,7 @@ type Entry struct {
 	widget.Entry
 	OnEnter  func()
 	OnEscape func()
+	OnDown   func() // the arrow, in a field of one line; may be nil
 	OnFocus  func(gained bool)
 
 	focused, fault bool
@@ -95,6 +96,12 @@ func (e *Entry) TypedKey(key *fyne.KeyEvent) {
 			return
 		}
 		e.pass(e.OnEnter, key)
+	case fyne.KeyDown:
+		if e.OnDown != nil {
+			e.OnDown()
+			return
+		}
+		e.Entry.TypedKey(key)
 	default:
 		e.Entry.TypedKey(key)
 	}

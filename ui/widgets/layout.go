@@ -2,12 +2,10 @@ package widgets
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
-
-	fynetheme "fyne.io/fyne/v2/theme"
-
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	fynetheme "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 
 	"github.com/culvert-vpn/culvert/ui/theme"
 )
@@ -186,8 +184,9 @@ func (c *columns) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(w, c.heightFor(objects, max(w, c.width)))
 }
 
-// actions puts buttons into a row, the last ones at the right; where they have no
-// room they are stacked, each over the full width.
+// actions puts buttons into a row, the last ones at the right. Where they have no
+// room the two groups are below each other, and where a group has none its buttons
+// are stacked, each over the full width.
 type actions struct {
 	trailing int
 	width    float32
@@ -198,57 +197,86 @@ func NewActions(trailing int, buttons ...fyne.CanvasObject) *fyne.Container {
 	return container.New(&actions{trailing: trailing}, buttons...)
 }
 
-func (a *actions) seen(objects []fyne.CanvasObject) (seen []fyne.CanvasObject, trailing int) {
+// groups are the buttons that are seen: those at the left and those at the right.
+func (a *actions) groups(objects []fyne.CanvasObject) (left, right []fyne.CanvasObject) {
 	for i, o := range objects {
-		if o.Visible() {
-			seen = append(seen, o)
-			if i >= len(objects)-a.trailing {
-				trailing++
-			}
+		switch {
+		case !o.Visible():
+		case i >= len(objects)-a.trailing:
+			right = append(right, o)
+		default:
+			left = append(left, o)
 		}
 	}
-	return seen, trailing
+	return left, right
 }
 
-func (a *actions) stacked(objects []fyne.CanvasObject, width float32) bool {
+func rowWidth(objects []fyne.CanvasObject) float32 {
 	var sum float32
-	for _, o := range objects {
-		sum += o.MinSize().Width + theme.Space8
+	for i, o := range objects {
+		if i > 0 {
+			sum += theme.Space8
+		}
+		sum += o.MinSize().Width
 	}
-	return sum-theme.Space8 > width
+	return sum
+}
+
+// rows are the lines of buttons in a width.
+func (a *actions) rows(objects []fyne.CanvasObject, width float32) (rows [][]fyne.CanvasObject, atRight []bool) {
+	left, right := a.groups(objects)
+	all := append(append([]fyne.CanvasObject{}, left...), right...)
+	add := func(group []fyne.CanvasObject, trailing bool) {
+		if len(group) > 0 {
+			rows, atRight = append(rows, group), append(atRight, trailing)
+		}
+	}
+	switch {
+	case rowWidth(all) <= width: // one line of both; Layout tells them apart
+		add(all, false)
+	case rowWidth(left) <= width && rowWidth(right) <= width && len(left) > 0 && len(right) > 1:
+		add(left, false)
+		add(right, true)
+	default:
+		for _, o := range all {
+			add([]fyne.CanvasObject{o}, false)
+		}
+	}
+	return rows, atRight
 }
 
 func (a *actions) heightFor(objects []fyne.CanvasObject, width float32) float32 {
-	seen, _ := a.seen(objects)
-	if len(seen) == 0 {
-		return 0
-	}
-	if a.stacked(seen, width) {
-		return float32(len(seen))*(theme.Control+theme.Space8) - theme.Space8
-	}
-	return theme.Control
+	rows, _ := a.rows(objects, width)
+	return max(float32(len(rows))*(theme.Control+theme.Space8)-theme.Space8, 0)
 }
 
 func (a *actions) Layout(objects []fyne.CanvasObject, s fyne.Size) {
 	a.width = s.Width
-	seen, trailing := a.seen(objects)
-	if a.stacked(seen, s.Width) {
-		for i, o := range seen {
-			put(o, 0, float32(i)*(theme.Control+theme.Space8), s.Width, theme.Control)
-		}
+	left, right := a.groups(objects)
+	rows, atRight := a.rows(objects, s.Width)
+	if len(rows) == 1 && len(rows[0]) == len(left)+len(right) && rowWidth(rows[0]) <= s.Width {
+		placeRow(left, 0, 0)
+		placeRow(right, s.Width-rowWidth(right), 0)
 		return
 	}
-	var x float32
-	for _, o := range seen[:len(seen)-trailing] {
-		w := o.MinSize().Width
-		put(o, x, 0, w, theme.Control)
-		x += w + theme.Space8
+	for i, row := range rows {
+		y := float32(i) * (theme.Control + theme.Space8)
+		switch {
+		case atRight[i]:
+			placeRow(row, s.Width-rowWidth(row), y)
+		case len(row) == 1:
+			put(row[0], 0, y, s.Width, theme.Control)
+		default:
+			placeRow(row, 0, y)
+		}
 	}
-	x = s.Width
-	for i := len(seen) - 1; i >= len(seen)-trailing; i-- {
-		w := seen[i].MinSize().Width
-		put(seen[i], x-w, 0, w, theme.Control)
-		x -= w + theme.Space8
+}
+
+func placeRow(row []fyne.CanvasObject, x, y float32) {
+	for _, o := range row {
+		w := o.MinSize().Width
+		put(o, x, y, w, theme.Control)
+		x += w + theme.Space8
 	}
 }
 

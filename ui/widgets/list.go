@@ -72,6 +72,7 @@ func NewProfileList(texts ListTexts, act ListActions) *ProfileList {
 		l.hint.set(s == "")
 		tell(act.Search, s)
 	}
+	l.search.OnDown = l.FocusRows
 	l.search.OnEnter = func() { l.rows.connect() }
 	l.search.OnEscape = func() {
 		if l.search.Text == "" {
@@ -174,8 +175,9 @@ type profileRows struct {
 
 	lifted *ProfileRow // what is dragged, over the others
 	line   *canvas.Rectangle
-	key    string // of what is dragged; "": nothing
-	to     int    // between which rows it would land: before this one
+	key    string  // of what is dragged; "": nothing
+	start  float32 // how far it was scrolled when that began
+	to     int     // its place, if it were let go
 }
 
 func newProfileRows(of *ProfileList) *profileRows {
@@ -213,21 +215,27 @@ func (p *profileRows) drag(key string, y float32) {
 	if !p.of.model.Movable || i < 0 {
 		return
 	}
-	p.key = key
-	middle := float32(i)*rowHeight + y - p.list.scroll.Offset.Y // in what is seen
-	switch view := p.Size().Height; {
-	case middle < rowHeight/2:
+	if p.key != key {
+		p.key, p.start = key, p.list.scroll.Offset.Y
+	}
+	top := float32(i)*rowHeight + y - rowHeight/2 - p.start // in what is seen
+	switch {
+	case top < 0:
 		p.list.to(p.list.scroll.Offset.Y - rowHeight/4)
-	case middle > view-rowHeight/2:
+	case top+rowHeight > p.Size().Height:
 		p.list.to(p.list.scroll.Offset.Y + rowHeight/4)
 	}
 	offset := p.list.scroll.Offset.Y
-	p.to = min(max(int((middle+offset)/rowHeight+0.5), 0), len(p.of.model.Rows))
+	p.to = min(max(int((top+offset)/rowHeight+0.5), 0), len(p.of.model.Rows)-1)
+	before := p.to
+	if p.to > i { // it leaves a gap above
+		before++
+	}
 	p.lifted.SetModel(p.of.model.Rows[i], false)
 	show(p.lifted, true)
 	show(p.line, true)
-	put(p.lifted, 0, middle-rowHeight/2, p.Size().Width, rowHeight)
-	put(p.line, rowInset, float32(p.to)*rowHeight-offset-1, p.Size().Width-2*rowInset, 2)
+	put(p.lifted, 0, top, p.Size().Width, rowHeight)
+	put(p.line, rowInset, float32(before)*rowHeight-offset-1, p.Size().Width-2*rowInset, 2)
 	canvas.Refresh(p)
 }
 
@@ -237,13 +245,9 @@ func (p *profileRows) drop(string) {
 	p.key = ""
 	show(p.lifted, false)
 	show(p.line, false)
-	if key == "" || i < 0 {
-		return
+	if key != "" && i >= 0 {
+		p.move(key, i, to)
 	}
-	if to > i { // it leaves a gap above
-		to--
-	}
-	p.move(key, i, to)
 }
 
 func (p *profileRows) move(key string, from, to int) {

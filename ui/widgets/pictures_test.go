@@ -231,6 +231,7 @@ func sectionOf(m viewmodel.Section, focused string) func() fyne.CanvasObject {
 		if f := s.Field(focused); f != nil {
 			f.entry.SetText("secret key")
 			f.entry.focused = true // without the cursor, which blinks
+			f.entry.Refresh()
 		}
 		return s
 	}
@@ -356,6 +357,10 @@ var pictures = []picture{
 		return NewActions(2, NewButton(Filled, "Type the password again", nil),
 			NewIconButton(Plain, fynetheme.ContentCopyIcon(), "Copy report", "", nil), NewButton(Link, "Open the log", nil),
 			focused, off)
+	}},
+	{"buttons-groups", 350, 0, func() fyne.CanvasObject {
+		return NewActions(3, NewButton(Link, "1 field needs a look: Server", nil),
+			NewButton(Plain, "Cancel", nil), NewButton(Plain, "Save", nil), NewButton(Filled, "Connect", nil))
 	}},
 	{"buttons-stacked", 240, 0, func() fyne.CanvasObject {
 		return NewActions(1, NewButton(Filled, "Type the password again", nil),

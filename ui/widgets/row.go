@@ -41,8 +41,11 @@ type ProfileRow struct {
 	mark             *StateMark
 	hovered, focused bool
 	lifted           bool
-	grip             float32 // where the pointer holds it
-	held             bool
+	// A row that is dragged out of sight is another one's by then: key is what
+	// the pointer holds, grip is where.
+	key  string
+	grip float32
+	held bool
 }
 
 // NewProfileRow is an empty row.
@@ -64,7 +67,7 @@ func (r *ProfileRow) SetModel(m viewmodel.Row, focused bool) {
 
 // MouseDown chooses it.
 func (r *ProfileRow) MouseDown(e *desktop.MouseEvent) {
-	r.grip, r.held = e.Position.Y, true
+	r.key, r.grip, r.held = r.model.Key, e.Position.Y, true
 	tell(r.act.Choose, r.model.Key)
 }
 
@@ -84,18 +87,18 @@ func (r *ProfileRow) TappedSecondary(e *fyne.PointEvent) {
 // Dragged moves it along with the pointer.
 func (r *ProfileRow) Dragged(e *fyne.DragEvent) {
 	if !r.held {
-		r.grip, r.held = e.Position.Y-e.Dragged.DY, true
+		r.key, r.grip, r.held = r.model.Key, e.Position.Y-e.Dragged.DY, true
 	}
 	r.grip += e.Dragged.DY
 	if r.act.Drag != nil {
-		r.act.Drag(r.model.Key, r.grip)
+		r.act.Drag(r.key, r.grip)
 	}
 }
 
 // DragEnd leaves it where it is.
 func (r *ProfileRow) DragEnd() {
 	r.held = false
-	tell(r.act.Drop, r.model.Key)
+	tell(r.act.Drop, r.key)
 }
 
 // MouseIn is Fyne's.

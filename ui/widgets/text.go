@@ -102,7 +102,7 @@ func wrap(text string, width, size float32, style fyne.TextStyle) []string {
 			if line != "" {
 				lines = append(lines, strings.TrimRight(line, " "))
 			}
-			for piece = strings.TrimLeft(piece, " "); measure(strings.TrimRight(piece, " ")) > width; {
+			for piece = strings.TrimLeft(piece, " "); measure(strings.TrimRight(piece, " ")) > width && len([]rune(piece)) > 1; {
 				n := fitting([]rune(piece), width, measure)
 				lines = append(lines, string([]rune(piece)[:n]))
 				piece = string([]rune(piece)[n:])
