@@ -153,6 +153,8 @@ func (l *loop) message(m message) {
 		l.fail(failure.Connected, failure.NetworkChanged, m.broken)
 	case m.err != nil:
 		l.call(func(now time.Time, out *stack.Output) { l.conn.Unreachable(now, m.err, out) })
+	case m.sent:
+		l.call(l.conn.Advance)
 	case m.dhcp:
 		if l.dhcp != nil {
 			l.callDHCP(func(now time.Time, out *dhcp.Output) { l.dhcp.Handle(now, m.data, out) })
@@ -175,6 +177,12 @@ func (l *loop) setTimer() {
 	}
 	if l.dhcp != nil {
 		wait = min(wait, max(0, time.Until(l.dhcp.Deadline())))
+	}
+	if l.conn.AwaitsData() {
+		l.awaits.Store(true)
+		if l.conn.DataSent() { // before anybody was asked to say so
+			wait = 0
+		}
 	}
 	l.timer.Reset(wait)
 }

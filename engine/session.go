@@ -43,6 +43,7 @@ type Session struct {
 	control   chan message
 	published chan struct{} // a token when path has changed
 	device    atomic.Pointer[deviceBox]
+	awaits    atomic.Bool   // transmit is to say, once, that it has sent something
 	question  atomic.Uint32 // whose answers are not for the device; 0: none is open
 	wg        sync.WaitGroup
 
@@ -75,6 +76,7 @@ type message struct {
 	data   []byte // a datagram, or with l2tp or dhcp set what the data plane opened
 	l2tp   bool
 	dhcp   bool   // an IP packet
+	sent   bool   // by the data plane, which was asked to say so
 	from   uint16 // inner UDP port
 	err    error  // the network said so
 	broken error  // the socket is of no use any more
@@ -332,6 +334,9 @@ func (s *Session) transmit(d dataplane.Device) {
 			writers[via] = w
 		}
 		_ = w.Write(batch[:n]) // UDP: what is not sent is lost, and counted by those who miss it
+		if s.awaits.Load() && s.awaits.CompareAndSwap(true, false) {
+			s.tell(message{sent: true})
+		}
 	}
 }
 

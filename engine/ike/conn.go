@@ -47,7 +47,6 @@ type Conn struct {
 
 	contactSent     bool // INITIAL-CONTACT
 	lastIn, lastOut time.Time
-	dataOut         time.Time // by Sent
 	dpd             dpd
 	budget          budget        // the peer's
 	again           budget        // ours, for what the peer has deleted
@@ -240,11 +239,13 @@ func (c *Conn) Saw(spi uint32, at time.Time) {
 	}
 }
 
-// Sent tells that data was sent on port 4500: a NAT needs no reminder, and a peer
-// that lives will most likely answer.
-func (c *Conn) Sent(at time.Time) {
-	if at.After(c.dataOut) {
-		c.dataOut = at
+// Sent tells that data was sent on port 4500: a NAT needs no reminder. With
+// awaited, a peer that lives will most likely answer, and Deadline may have become
+// nearer.
+func (c *Conn) Sent(at time.Time, awaited bool) {
+	// A client may sleep for long: no gateway waits for its answers.
+	if awaited && c.cfg.Role == Initiator && c.dpd.tries == 0 && at.After(c.lastIn) && !c.unanswered() {
+		c.dpd.vain = at
 	}
 	if at.After(c.lastOut) {
 		c.lastOut = at

@@ -29,7 +29,7 @@ func TestClose(t *testing.T) {
 		c.RekeyPhase1(now, out)
 		c.Handle(now, Packet{addrB, Port500, make([]byte, 28)}, out)
 		c.Saw(1, now)
-		c.Sent(now)
+		c.Sent(now, true)
 		c.Moved(addrB)
 		if len(out.Events)+len(out.Datagrams) != 0 || len(c.Cookies()) != 0 || !c.Deadline().IsZero() {
 			t.Errorf("after Down there is %+v", out)
@@ -202,7 +202,7 @@ func TestDPD(t *testing.T) {
 		l.filter = dropAll
 		begin := l.now
 		for l.a.down == nil && l.now.Sub(begin) < time.Minute {
-			l.a.conn.Sent(l.now)
+			l.a.conn.Sent(l.now, true)
 			l.run(100*time.Millisecond, nil)
 		}
 		if got := l.now.Sub(begin); l.a.reason() != PeerDead || got > 7200*time.Millisecond || got < 5*time.Second {
@@ -216,11 +216,38 @@ func TestDPD(t *testing.T) {
 		l.connect(time.Second)
 		n := len(l.sizes)
 		for range 600 {
-			l.a.conn.Sent(l.now)
+			l.a.conn.Sent(l.now, true)
 			l.run(100*time.Millisecond, nil)
 		}
 		if n := len(l.sizes) - n; l.a.down != nil || n < 20 || n > 60 {
 			t.Errorf("a minute of data that nobody answers, and %d datagrams: %s, want a question and its answer every two or three seconds", n, l.a)
+		}
+	})
+	t.Run("data answered", func(t *testing.T) {
+		a, b := pair()
+		a.DPDInterval = 10 * time.Second
+		l := newLink(t, 1, a, b)
+		l.connect(time.Second)
+		l.run(time.Second, nil)
+		if !l.a.conn.AwaitsData() || l.b.conn.AwaitsData() {
+			t.Error("idle: the client has to be told of data, and the gateway need not")
+		}
+		idle := l.a.conn.Deadline()
+		l.a.conn.Sent(l.now, true)
+		if d := l.a.conn.Deadline(); l.a.conn.AwaitsData() || !d.Before(idle) || d.Sub(l.now) != vainAfter {
+			t.Errorf("after data the deadline is in %v, want %v", d.Sub(l.now), vainAfter)
+		}
+		l.run(time.Second, nil)
+		l.a.conn.Saw(l.a.use, l.now)
+		if d := l.a.conn.Deadline(); !l.a.conn.AwaitsData() || d.Before(idle) {
+			t.Errorf("after an answer the deadline is in %v, want no look before the next question", d.Sub(l.now))
+		}
+		// That it was answered is no reason to hurry when it falls silent later.
+		l.filter = dropAll
+		begin := l.now
+		l.run(time.Minute, func() bool { return l.a.down != nil })
+		if got := l.now.Sub(begin); l.a.reason() != PeerDead || got < 20*time.Second {
+			t.Errorf("after %v: %s, want PeerDead in some 26 s", got, l.a)
 		}
 	})
 	t.Run("asked for", func(t *testing.T) {
@@ -319,7 +346,7 @@ func TestKeepalive(t *testing.T) {
 		t.Errorf("%d keepalives and %d datagrams in 201 s, want 10 of the initiator alone", keepalives, len(l.sizes)-n)
 	}
 	for range 201 {
-		l.a.conn.Sent(l.now)
+		l.a.conn.Sent(l.now, true)
 		l.run(time.Second, nil)
 	}
 	if keepalives != 10 {

@@ -24,7 +24,6 @@ const (
 	// nothing to what they do not know any more. Somebody waits, so it is asked
 	// soon and not for long: all in all it is given up within some seven seconds.
 	vainAfter = 2 * time.Second
-	vainLook  = time.Second // between looks at what was sent and what came
 	vainMax   = 800 * time.Millisecond
 )
 
@@ -37,12 +36,11 @@ type dpd struct {
 	wait   time.Duration
 	hinted bool
 
-	look time.Time // at whether data is answered
-	vain time.Time // when data was sent that nothing has come after; zero: none was
+	vain time.Time // when data was sent that nothing had come after; zero: none was
 }
 
 // done is d once the peer has answered.
-func (d dpd) done() dpd { return dpd{seq: d.seq, look: d.look} }
+func (d dpd) done() dpd { return dpd{seq: d.seq} }
 
 // Probe asks the peer whether it lives. Without an answer within some 15 s
 // the relation ends. It does nothing when the peer does not speak RFC 3706, or
@@ -61,7 +59,7 @@ func (c *Conn) startProbe(now time.Time, out *Output) {
 	if c.dpd.seq == 0 {
 		c.dpd.seq = binary.BigEndian.Uint32(c.random(4)) >> 2 // RFC 3706, 6.3: random, and room to grow
 	}
-	c.dpd = dpd{seq: c.dpd.seq, since: now, wait: dpdFirst, look: c.dpd.look, vain: c.dpd.vain}
+	c.dpd = dpd{seq: c.dpd.seq, since: now, wait: dpdFirst, vain: c.dpd.vain}
 	c.sendProbe(now, out)
 }
 
@@ -89,7 +87,7 @@ func (c *Conn) sendProbe(now time.Time, out *Output) {
 	c.dpd.seq++
 	c.dpd.tries++
 	most := dpdMax
-	if !c.dpd.vain.IsZero() {
+	if c.unanswered() {
 		most = vainMax
 	}
 	c.dpd.at = now.Add(min(c.dpd.wait, most))
@@ -111,28 +109,19 @@ func (c *Conn) dpdAt() time.Time {
 		return time.Time{}
 	}
 	at := c.lastIn.Add(c.cfg.DPDInterval)
-	if look := c.dpd.look; !look.IsZero() {
-		earliest(&at, look)
-	} else if c.cfg.Role == Initiator {
-		earliest(&at, c.lastIn.Add(vainLook))
+	if c.unanswered() {
+		earliest(&at, c.dpd.vain.Add(vainAfter))
 	}
 	return at
 }
 
-// inVain looks at whether what was sent is answered, and says whether it has not
-// been for too long.
-func (c *Conn) inVain(now time.Time) bool {
-	if c.cfg.Role != Initiator {
-		return false // a client may sleep for long
-	}
-	if c.lastIn.After(c.dpd.vain) {
-		c.dpd.vain = time.Time{}
-	}
-	if c.dpd.vain.IsZero() && c.dataOut.After(c.lastIn) {
-		c.dpd.vain = c.dataOut
-	}
-	c.dpd.look = now.Add(vainLook)
-	return !c.dpd.vain.IsZero() && now.Sub(c.dpd.vain) >= vainAfter
+// unanswered says that data was sent and nothing has come since.
+func (c *Conn) unanswered() bool { return !c.dpd.vain.IsZero() && !c.lastIn.After(c.dpd.vain) }
+
+// AwaitsData says that Deadline depends on when data is sent next: the Conn should
+// be told at once by Sent, and not only before Advance.
+func (c *Conn) AwaitsData() bool {
+	return c.cfg.Role == Initiator && c.dpd.tries == 0 && !c.unanswered() && !c.dpdAt().IsZero()
 }
 
 // advanceDPD asks an idle peer, and gives one up that does not answer.
@@ -146,9 +135,7 @@ func (c *Conn) advanceDPD(now time.Time, out *Output) {
 	}
 	switch {
 	case c.dpd.tries == 0:
-		if c.inVain(now) || !now.Before(c.lastIn.Add(c.cfg.DPDInterval)) {
-			c.startProbe(now, out)
-		}
+		c.startProbe(now, out)
 	case c.lastIn.After(c.dpd.since):
 		c.dpd = c.dpd.done() // something authenticated came meanwhile
 	case c.dpd.tries >= limit:

@@ -105,6 +105,7 @@ type Conn struct {
 	peer       netip.AddrPort
 	path       *dataplane.Path
 	counters   dataplane.Counters
+	fed        int64            // counters' LastTx, as the machines were told
 	failed     *failure.Failure // why the connection is being ended
 	giveUpAt   time.Time        // of parting and stopping
 	callAt     time.Time        // when the first SCCRQ is due
@@ -232,6 +233,7 @@ func (c *Conn) HandleL2TP(now time.Time, msg []byte, from uint16, out *Output) {
 	if c.phase == idle || c.phase == ended {
 		return
 	}
+	c.feed()
 	if !l2tp.IsControl(msg) {
 		c.handleFrame(now, msg, out)
 		return
@@ -342,6 +344,16 @@ func (c *Conn) Polling() time.Duration {
 	return 0
 }
 
+// AwaitsData says that Advance should be called as soon as the data plane has sent
+// something, once: Deadline alone does not know of it.
+func (c *Conn) AwaitsData() bool {
+	return c.ike != nil && !c.ikeDown && c.netUp && c.ike.AwaitsData()
+}
+
+// DataSent says that the data plane has sent something since Advance was called
+// last.
+func (c *Conn) DataSent() bool { return c.counters.LastTx.Load() != c.fed }
+
 // feed tells the machines when the data plane last heard from the peer and last
 // sent, so that none of them asks for a sign of life that is already there.
 func (c *Conn) feed() {
@@ -359,8 +371,10 @@ func (c *Conn) feed() {
 	if ns := c.counters.LastRx.Load(); c.ike == nil && ns != 0 {
 		last = time.Unix(0, ns)
 	}
-	if ns := c.counters.LastTx.Load(); c.ike != nil && ns != 0 {
-		c.ike.Sent(time.Unix(0, ns))
+	c.fed = c.counters.LastTx.Load()
+	if c.ike != nil && c.fed != 0 {
+		// Until IP flows it is L2TP and PPP that wait for answers, and say so.
+		c.ike.Sent(time.Unix(0, c.fed), c.netUp)
 	}
 	if last.IsZero() {
 		return
