@@ -52,7 +52,9 @@ type argument uint8
 
 const (
 	aProfile argument = iota + 1 // a name, an id or a file
+	aFile
 	aShell
+	aFile
 )
 
 // call is one use of a command.
@@ -67,7 +69,7 @@ type call struct {
 
 // commands is what is built, in the order of the list.
 func commands() []*command {
-	return []*command{upCommand, downCommand, statusCommand, watchCommand, profilesCommand, doctorCommand, logCommand, reportCommand,
+	return []*command{upCommand, downCommand, statusCommand, watchCommand, profilesCommand, importCommand, exportCommand, doctorCommand, logCommand, reportCommand,
 		demoCommand, gatewayCommand, completionCommand, versionCommand}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/culvert-vpn/culvert/app/importer"
 	"github.com/culvert-vpn/culvert/app/profile"
 )
 
@@ -138,7 +139,7 @@ func (c *command) complete(before []string, last string, w io.Writer, a *around)
 		if isPath(last) {
 			fmt.Fprintln(w, filesDirective)
 		}
-	case c.takes == aProfile:
+	case c.takes == aProfile || c.takes == aFile:
 		fmt.Fprintln(w, filesDirective)
 	}
 }
@@ -160,6 +161,10 @@ func (c *command) completeOption(o option, last string, w io.Writer) {
 		fmt.Fprintln(w, filesDirective)
 	case "PRESET":
 		printWords(w, last, presetWords())
+	case "FORMAT":
+		for _, f := range importer.ExportFormats {
+			printWords(w, last, []word{{string(f), f.Title()}})
+		}
 	}
 }
 
