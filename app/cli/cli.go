@@ -52,7 +52,6 @@ type argument uint8
 
 const (
 	aProfile argument = iota + 1 // a name, an id or a file
-	aFile
 	aShell
 	aFile
 )
