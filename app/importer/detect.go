@@ -24,7 +24,7 @@ func looksLikePart(name string) bool { return partNames.MatchString(baseName(nam
 
 // detect says what data is, and gives it as text.
 func detect(name string, data []byte) (Format, string, error) {
-	if len(data) > maxInput {
+	if len(data) > MaxInput {
 		return "", "", ErrTooLarge
 	}
 	switch {

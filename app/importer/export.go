@@ -93,7 +93,7 @@ func (e *exporter) rest(format Format) error {
 			continue
 		}
 		if key, value, ok := strings.Cut(line, " = "); ok && !e.carried[table+key] {
-			e.leave(table+key, value, "This form has no place for it: "+format.Title()+".")
+			e.leave(table+key, value, "This form has no place for it.")
 		}
 	}
 	if len(e.p.Servers) > 1 && format != NetworkManager {

@@ -36,9 +36,12 @@ var titles = map[Format]string{
 // Title is the format's name for people.
 func (f Format) Title() string { return titles[f] }
 
+// MaxInput is how many octets Read takes: profiles may have pictures and
+// certificates in them. More is ErrTooLarge.
+const MaxInput = 4 << 20
+
 // Ours.
 const (
-	maxInput    = 4 << 20 // octets: profiles with pictures and certificates in them
 	maxText     = 1 << 20 // octets of what is read line by line
 	maxProfiles = 64
 	maxItems    = 400 // of one profile; no real file has half of that

@@ -27,7 +27,7 @@ func TestErrors(t *testing.T) {
 		{name: "empty", is: ErrUnknown},
 		{name: "prose", data: "Dear Alice,\nthe server: it is down again.\nBob", is: ErrUnknown},
 		{name: "picture", data: "\x89PNG\r\n\x1a\n\x00\x00\x00", is: ErrUnknown},
-		{name: "too large", data: strings.Repeat("x", maxInput+1), is: ErrTooLarge},
+		{name: "too large", data: strings.Repeat("x", MaxInput+1), is: ErrTooLarge},
 		{name: "too much text", data: strings.Repeat("x", maxText+1), is: ErrTooLarge},
 		{name: "entities", data: entities, as: &syntax},
 		{name: "deep", data: plistOf(strings.Repeat("<array>", 5000)), as: &syntax},
