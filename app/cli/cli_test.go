@@ -87,7 +87,7 @@ func TestHelpIsComplete(t *testing.T) {
 			t.Errorf("help lists what is no command: %s", line)
 		}
 	}
-	flags := regexp.MustCompile(`--([a-z]+)`)
+	flags := regexp.MustCompile(`--([a-z-]+)`)
 	for _, c := range every() {
 		_, stdout, _ := run(t, "", append([]string{"help"}, strings.Fields(c.name)...)...)
 		for _, o := range c.options {

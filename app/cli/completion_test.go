@@ -16,7 +16,7 @@ func TestComplete(t *testing.T) {
 		words string // the last one behind the last space
 		want  string // the completions, without what they mean
 	}{
-		{"", "up down status watch profiles doctor log report demo gateway completion version help"},
+		{"", "up down status watch profiles import export doctor log report demo gateway completion version help"},
 		{"d", "down doctor demo"},
 		{"st", "status"},
 		{"fly ", ""},
@@ -37,6 +37,8 @@ func TestComplete(t *testing.T) {
 		{"profiles add --server ", ""},
 		{"completion ", "bash zsh fish"},
 		{"gateway --config ", ":files"},
+		{"import ", ":files"},
+		{"export Office --format n", "nmconnection"},
 		{"status ", ""},
 	} {
 		words := strings.Split(c.words, " ")

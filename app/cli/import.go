@@ -373,8 +373,7 @@ func (c *call) export(ctx context.Context, ref string) int {
 		return exitInternal
 	}
 	if len(out.LeftOut) > 0 {
-		fmt.Fprintln(c.Err, "Not in it:")
-		printItems(c.Err, importer.Format(c.given["format"]).Title(), out.LeftOut)
+		printItems(c.Err, "not in it", out.LeftOut)
 	}
 	return exitDone
 }
