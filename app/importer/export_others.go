@@ -127,11 +127,18 @@ func (e *exporter) powerShell() error {
 		e.printf("$psk = Read-Host 'Pre-shared key'\n")
 	}
 	e.printf("Add-VpnConnection -Name %s -ServerAddress %s -TunnelType L2tp -L2tpPsk $psk", name, psQuote(p.Servers[0]))
-	if methods := psMethods(p.PPP.Auth); methods != "" {
+	auth, level := p.PPP.Auth, "Optional"
+	if len(auth) == 0 && p.Preset != "auto" {
+		auth = p.AuthMethods() // Windows would take MS-CHAPv2 alone
+	}
+	if methods := psMethods(auth); methods != "" {
 		e.printf(" -AuthenticationMethod %s", methods)
 		e.carries("ppp.auth") // but for their order, which the gateway decides
+		if methods == "MSChapv2" {
+			level = "Required" // which Windows refuses beside PAP and CHAP
+		}
 	}
-	e.printf(" -EncryptionLevel Required")
+	e.printf(" -EncryptionLevel %s", level)
 	if p.Routing.Mode == "split" {
 		e.printf(" -SplitTunneling")
 		e.carries("routing.mode", "routing.include")
@@ -195,12 +202,14 @@ func (e *exporter) psSuites(name string) {
 	}
 	e.printf("Set-VpnConnectionIPsecConfiguration -ConnectionName %s -EncryptionMethod %s -IntegrityCheckMethod %s -DHGroup %s -CipherTransformConstants %s -AuthenticationTransformConstants %s -PfsGroup %s -Force\n",
 		name, encryption, integrity, group, cipher, auth, pfs)
-	if len(p.IPsec.Phase1) == 1 {
-		e.carries("ipsec.phase1")
+	const first = "Windows takes one; the first is in it."
+	if len(p.IPsec.Phase1) > 1 {
+		e.leave("ipsec.phase1", names(p.IPsec.Phase1), first)
 	}
-	if len(p.IPsec.Phase2) == 1 {
-		e.carries("ipsec.phase2")
+	if len(p.IPsec.Phase2) > 1 {
+		e.leave("ipsec.phase2", names(p.IPsec.Phase2), first)
 	}
+	e.carries("ipsec.phase1", "ipsec.phase2")
 	if !p.IPsec.PFS.Auto {
 		e.carries("ipsec.pfs")
 	}

@@ -216,3 +216,31 @@ func TestDetect(t *testing.T) {
 		}
 	}
 }
+
+// TestPhrases: how people write it.
+func TestPhrases(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"VPN server is vpn.example.com and username is bob and password is s3cret and shared secret is foo", "vpn.example.com bob foo s3cret"},
+		{"server=vpn.example.com;user=alice;psk=abc;def;password=x", "vpn.example.com alice abc;def x"},
+		{"Server\tvpn.example.com\nUser\talice\nPSK\tabc\nPassword\tdef", "vpn.example.com alice abc def"},
+		{"| Server | vpn.example.com |\n|---|---|\n| PSK | abc |\n| User | alice |", "vpn.example.com alice abc "},
+		{"Server address: https://vpn.example.com:1701/\nSecret key: abc\nLogin: a@b.c", "vpn.example.com a@b.c abc "},
+		{"> Server: vpn.example.com.\n> PSK: abc.\n> User: alice", "vpn.example.com alice abc. "},
+		{"Server: vpn.example.com (not the old one)\nPSK: x\nUser: a", "vpn.example.com a x "},
+		{"L2TP Server: vpn.example.com\nL2TP PSK: abc\nL2TP user: bob", "vpn.example.com bob abc "},
+		{"服务器地址：vpn.example.com\n预共享密钥：abc\n用户名：bob\n密码：x", "vpn.example.com bob abc x"},
+		{"Server: vpn.example.com\nPSK: 12:34=56, 78\nUser: alice\nPassword: is it: yes", "vpn.example.com alice 12:34=56, 78 is it: yes"},
+		{"Server: 2001:db8::1\nPSK: x\nUser: a", "2001:db8::1 a x "},
+	} {
+		r, err := Read("", []byte(c.text))
+		if err != nil {
+			t.Errorf("Read(%q) = %v", c.text, err)
+			continue
+		}
+		p := r.Profiles[0]
+		got := strings.Join(p.Profile.Servers, ",") + " " + p.Profile.Login() + " " + string(p.Secrets.PSK) + " " + string(p.Secrets.Password)
+		if got != c.want {
+			t.Errorf("Read(%q) = %q, want %q", c.text, got, c.want)
+		}
+	}
+}

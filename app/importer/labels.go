@@ -14,18 +14,18 @@ var labels = []struct {
 	field string
 	words []string
 }{
-	{"psk", []string{"ipsec psk", "ipsec pre-shared key", "ipsec preshared key", "ipsec shared secret", "ipsec shared key", "ipsec secret", "ipsec key", "ipsec-schlüssel", "l2tp psk", "l2tp secret", "l2tp/ipsec psk",
+	{"psk", []string{"ipsec psk", "ipsec pre-shared key", "ipsec preshared key", "ipsec shared secret", "ipsec shared key", "ipsec secret", "ipsec key", "ipsec-schlüssel", "l2tp psk", "l2tp secret", "l2tp/ipsec psk", "secret key",
 		"l2tp/ipsec pre-shared key", "pre-shared key (psk)", "pre-shared-key", "pre-shared key", "pre shared key", "preshared key", "preshared-key", "pre-shared secret", "presharedkey", "vorinstallierter schlüssel",
 		"vorab geteilter schlüssel", "gemeinsamer schlüssel", "gemeinsames geheimnis", "clé pré-partagée", "clé partagée", "secret partagé", "clave precompartida", "clave compartida", "secreto compartido",
 		"chiave precondivisa", "chiave condivisa", "chave pré-compartilhada", "gedeelde sleutel", "vooraf gedeelde sleutel", "klucz wstępny", "общий ключ", "предварительный ключ", "预共享密钥", "共享密钥", "事前共有鍵", "사전 공유 키",
 		"shared secret", "shared key", "vpn psk", "vpn secret", "psk", "secret"}},
 	{"password", []string{"vpn password", "ppp password", "l2tp password", "account password", "user password", "your password", "passwort", "kennwort", "mot de passe", "contraseña", "wachtwoord", "senha", "hasło", "пароль", "密码", "パスワード", "비밀번호",
 		"password", "passwd", "pass", "pwd", "pw"}},
-	{"user", []string{"vpn username", "vpn user name", "vpn user", "ppp username", "l2tp username", "account name", "user account", "login name", "user name", "your username", "username", "user id", "userid", "benutzername", "benutzer", "anmeldename", "nom d'utilisateur", "nom d’utilisateur", "identifiant",
+	{"user", []string{"vpn username", "vpn user name", "vpn user", "ppp username", "l2tp username", "l2tp user", "account name", "user account", "login name", "user name", "your username", "username", "user id", "userid", "benutzername", "benutzer", "anmeldename", "nom d'utilisateur", "nom d’utilisateur", "identifiant",
 		"utilisateur", "nombre de usuario", "usuario", "nome utente", "utente", "nome de usuário", "usuário", "gebruikersnaam", "gebruiker", "nazwa użytkownika", "użytkownik", "имя пользователя", "пользователь", "логин", "用户名", "帐号", "账号", "ユーザー名", "사용자 이름",
 		"login", "account", "user"}},
 	{"domain", []string{"windows domain", "nt domain", "domäne", "domaine", "dominio", "domain"}},
-	{"servers", []string{"vpn server address", "vpn server ip", "vpn server name", "vpn-server", "vpn server", "vpn gateway", "vpn-gateway", "vpn host", "vpn address", "server ip address", "server ip", "server address", "server name or address",
+	{"servers", []string{"l2tp server", "l2tp gateway", "l2tp host", "vpn server address", "vpn server ip", "vpn server name", "vpn-server", "vpn server", "vpn gateway", "vpn-gateway", "vpn host", "vpn address", "server ip address", "server ip", "server address", "server name or address",
 		"server name", "serveradresse", "server hostname", "server host", "internet address", "remote server", "remote gateway", "remote address", "gateway address", "gateway ip", "host name", "hostname", "adresse du serveur", "serveur", "dirección del servidor",
 		"servidor", "indirizzo server", "endereço do servidor", "serwer", "адрес сервера", "сервер", "服务器地址", "服务器", "サーバー", "서버", "server", "gateway", "host", "endpoint"}},
 	{"ipsec.group", []string{"ipsec identifier", "ipsec id", "group name", "group id", "gruppenname"}},
@@ -67,6 +67,9 @@ var bare = func() *regexp.Regexp {
 
 // other is a label that is not known.
 var other = regexp.MustCompile(`^[ \t>*•·–—-]*([\p{L}][\p{L}\p{N} /()_-]{1,38}?)[ \t]*[:=][ \t]*(\S.*)$`)
+
+// row is a line of a table with two columns.
+var row = regexp.MustCompile(`^[ \t]*\|([^|]+)\|([^|]+)\|[ \t]*$`)
 
 // found is a label with its value.
 type found struct{ label, field, value string }
@@ -120,6 +123,9 @@ func findLabels(text string) findings {
 		line = strings.TrimRightFunc(line, unicode.IsSpace)
 		if line == "" || len(line) > maxLine {
 			continue
+		}
+		if m := row.FindStringSubmatch(line); m != nil && fields[strings.ToLower(strings.TrimSpace(m[1]))] != "" {
+			line = strings.TrimSpace(m[1]) + ": " + strings.TrimSpace(m[2])
 		}
 		at := labelPattern.FindAllStringSubmatchIndex(line, -1)
 		switch {
