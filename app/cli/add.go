@@ -9,6 +9,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine/secret"
+	"github.com/culvert-vpn/culvert/platform/keyring"
 )
 
 var profilesAdd = &command{
@@ -50,10 +51,13 @@ func add(ctx context.Context, c *call) int {
 	p.AskPassword = s.Password == nil && c.terminal != nil && !file // as was answered
 	kept := false
 	if given {
-		if err := c.keep(ctx, p.ID, s); err != nil {
+		switch err := c.keep(ctx, p.ID, s); {
+		case errors.Is(err, keyring.ErrUnavailable):
 			fmt.Fprintf(c.Err, "%s\n  %v\n", noKeychain, err)
 			p.AskPassword = true
-		} else {
+		case err != nil:
+			return c.notAdded(err)
+		default:
 			kept = true
 		}
 	}

@@ -3,7 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"path/filepath"
@@ -257,4 +257,4 @@ func (d *desk) expect(status int, stdout, stderr string, args ...string) string 
 	return out + err
 }
 
-var errLocked = errors.New("keyring: no secret store to be had: locked")
+var errLocked = fmt.Errorf("%w: locked", keyring.ErrUnavailable)

@@ -189,8 +189,11 @@ func (p *humanPrinter) status(at time.Time, s api.Status) {
 	changed := s.State != before.State
 	switch s.State {
 	case api.Connecting, api.Reconnecting:
-		if changed && s.State == api.Reconnecting {
+		switch {
+		case changed && s.State == api.Reconnecting:
 			fmt.Fprintln(p.out, "Connecting again.")
+		case before.State == api.Disconnected || before.State == api.Blocked:
+			p.began = at // with what a person has given meanwhile
 		}
 		p.pause(at, s, before)
 	case api.Waiting:

@@ -12,6 +12,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/diagnosis"
 	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/platform/keyring"
 )
 
 var profilesCommand = &command{
@@ -166,8 +167,12 @@ var profilesRemove = &command{
 
 // forget removes the secrets of a profile from the keychain.
 func (c *call) forget(ctx context.Context, id string) int {
-	if err := c.keys.DeleteProfile(ctx, id); err != nil {
-		fmt.Fprintf(c.Err, "Whether the keychain has secrets of it is not known: %v.\n", err)
+	switch err := c.keys.DeleteProfile(ctx, id); {
+	case errors.Is(err, keyring.ErrUnavailable):
+		fmt.Fprintln(c.Err, "No keychain can be reached here: what it may have of the profile stays there.")
+	case err != nil:
+		c.say("its secrets: %v", err)
+		return exitInternal
 	}
 	return exitDone
 }

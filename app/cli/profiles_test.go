@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/platform/keyring"
 )
 
 // saved is the profiles of a desk, and how many secrets it keeps.
@@ -97,7 +98,12 @@ func TestProfilesAddByFlags(t *testing.T) {
 	if e, err := d.around.store.Find("Home"); err != nil || !e.Profile.AskPassword {
 		t.Errorf("saved %+v, %v", e.Profile, err)
 	}
+	d.keys.err = keyring.ErrTooLong
+	d.expect(2, "", "nothing was saved: pre-shared key: keyring: more than 2560 octets", "profiles", "add", "--server", "x", "--user", "u", "--name", "Long", "--secrets", secrets)
 	d.keys.err = nil
+	if len(d.saved()) != 2 {
+		t.Errorf("%d profiles, want 2", len(d.saved()))
+	}
 
 	// No place for the profile: no secrets stay.
 	if err := os.RemoveAll(d.folders.User); err != nil {
@@ -159,7 +165,7 @@ func TestProfilesRemove(t *testing.T) {
 	}
 	d.profile("Home", "")
 	d.keys.err = errLocked
-	d.expect(0, "“Home” is removed.\n", "Whether the keychain has secrets of it is not known: keyring: no secret store", "profiles", "remove", "--yes", "Home")
+	d.expect(0, "“Home” is removed.\n", "No keychain can be reached here: what it may have of the profile stays there.\n", "profiles", "remove", "--yes", "Home")
 	if err := os.WriteFile(filepath.Join(d.folders.User, "broken.toml"), []byte("user = 7\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
