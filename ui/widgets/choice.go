@@ -134,9 +134,9 @@ func (c *Choice) CreateRenderer() fyne.WidgetRenderer {
 			show(edge, c.focused || c.fault)
 		},
 		layout: func(s fyne.Size) {
-			put(box, 0.5, 0.5, s.Width-1, s.Height-1)
+			put(box, 0, 0, s.Width, s.Height)
 			put(over, 0, 0, s.Width, s.Height)
-			put(edge, 1, 1, s.Width-2, s.Height-2)
+			put(edge, 0, 0, s.Width, s.Height)
 			i := size(c, fynetheme.SizeNameInlineIcon)
 			put(arrow, s.Width-i-theme.Space8, (s.Height-i)/2, i, i)
 			words.place(theme.Space8, s.Height/2, s.Width-3*theme.Space8-i)

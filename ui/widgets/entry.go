@@ -133,6 +133,7 @@ func (e *Entry) TypedShortcut(s fyne.Shortcut) {
 func (e *Entry) FocusGained() {
 	e.focused = true
 	e.Entry.FocusGained()
+	reveal(e)
 	tell(e.OnFocus, true)
 }
 
@@ -174,7 +175,7 @@ func (r *edged) Objects() []fyne.CanvasObject {
 
 func (r *edged) Layout(s fyne.Size) {
 	r.WidgetRenderer.Layout(s)
-	put(r.e.edge, 1, 1, s.Width-2, s.Height-2)
+	put(r.e.edge, 0, 0, s.Width, s.Height)
 }
 
 func (r *edged) Refresh() {

@@ -136,7 +136,7 @@ func (c *factCell) CreateRenderer() fyne.WidgetRenderer {
 		},
 		layout: func(s fyne.Size) {
 			put(over, -theme.Space4, -2, s.Width+2*theme.Space4, s.Height+4)
-			PlaceFocusRing(ring, -2, -1, s.Width+4, s.Height+2, 4)
+			PlaceFocusRing(ring, -2, 0, s.Width+4, s.Height, 4)
 			label.place(0, label.height()/2, s.Width)
 			b := c.badge.MinSize()
 			w := s.Width

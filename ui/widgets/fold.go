@@ -86,7 +86,7 @@ func (h *foldHeader) CreateRenderer() fyne.WidgetRenderer {
 				x, in = 0, 0
 			}
 			put(over, in, in, s.Width-2*in, s.Height-2*in)
-			PlaceFocusRing(ring, in+2, in+2, s.Width-2*in-4, s.Height-2*in-4, over.CornerRadius-2)
+			PlaceFocusRing(ring, in+4, in+4, s.Width-2*in-8, s.Height-2*in-8, over.CornerRadius-4)
 			i := size(h, fynetheme.SizeNameInlineIcon)
 			middle := s.Height / 2
 			put(arrow, x, middle-i/2, i, i)

@@ -330,8 +330,9 @@ func updateCard(w themed, r *canvas.Rectangle) {
 	r.CornerRadius = size(w, theme.SizeBoxRadius)
 }
 
-// placeCard keeps the edge inside: half a line would be lost at a window's.
-func placeCard(r *canvas.Rectangle, s fyne.Size) { put(r, 0.5, 0.5, s.Width-1, s.Height-1) }
+// placeCard is on whole units: a line lies inside of its rectangle, and between
+// pixels it would be blurred.
+func placeCard(r *canvas.Rectangle, s fyne.Size) { put(r, 0, 0, s.Width, s.Height) }
 
 // NewLine is a thin line between parts: decoration, never the only sign.
 func NewLine() *Line {

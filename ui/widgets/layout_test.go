@@ -136,9 +136,42 @@ func TestPageScrolls(t *testing.T) {
 			t.Errorf("%v wide: the first sentence is at %v", width, y)
 		}
 	}
+	p.ScrollBy(1)
+	if p.scroll.Offset.Y == 0 {
+		t.Error("it does not scroll by a page")
+	}
 	p.SetBody(NewText("short"))
 	if p.scroll.Offset.Y != 0 {
 		t.Error("another page begins in its middle")
+	}
+}
+
+// TestFocusIsSeen goes through a long page with Tab: what has the focus is scrolled
+// into sight, and the footer's buttons scroll nothing.
+func TestFocusIsSeen(t *testing.T) {
+	start(t, "light")
+	var boxes []fyne.CanvasObject
+	for range 12 {
+		boxes = append(boxes, NewBox(16, NewColumn(8, NewText("text"), NewEntry(), NewButton(Plain, "button", nil))))
+	}
+	save := NewButton(Filled, "Save", nil)
+	p := NewPage(ColumnWide, nil, NewColumn(8, boxes...), NewActions(1, save))
+	w := window(t, p, 420, 360)
+	d := fyne.CurrentApp().Driver()
+	for i := range 25 {
+		before := p.scroll.Offset
+		w.Canvas().FocusNext()
+		o := w.Canvas().Focused().(fyne.CanvasObject)
+		if o == fyne.CanvasObject(save) {
+			if i != 24 || p.scroll.Offset != before {
+				t.Errorf("step %d: the footer's button moved the page", i)
+			}
+			continue
+		}
+		y := d.AbsolutePositionForObject(o).Y
+		if y < 0 || y+o.Size().Height > d.AbsolutePositionForObject(save).Y {
+			t.Errorf("step %d: what has the focus is at %v", i, y)
+		}
 	}
 }
 

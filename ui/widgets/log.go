@@ -21,6 +21,7 @@ type LogList struct {
 	list      *rows
 	empty     *Paragraph
 	level     float32 // the widest word of a level yet
+	focused   bool
 }
 
 // NewLogList is a log of so many rows, each asked for when it is seen; unfollow is
@@ -68,13 +69,59 @@ func (l *LogList) toEnd() {
 	}
 }
 
+// TypedKey scrolls; the rest is the window's.
+func (l *LogList) TypedKey(e *fyne.KeyEvent) {
+	view, y := l.list.scroll.Size().Height, l.list.scroll.Offset.Y
+	switch e.Name {
+	case fyne.KeyUp:
+		y -= logHigh
+	case fyne.KeyDown:
+		y += logHigh
+	case fyne.KeyPageUp:
+		y -= view - logHigh
+	case fyne.KeyPageDown:
+		y += view - logHigh
+	case fyne.KeyHome:
+		y = 0
+	case fyne.KeyEnd:
+		y = l.list.total()
+	default:
+		passKey(l, e)
+		return
+	}
+	l.list.to(y)
+	call(l.list.moved)
+}
+
+// TypedRune is for fields.
+func (l *LogList) TypedRune(rune) {}
+
+// TypedShortcut passes shortcuts on.
+func (l *LogList) TypedShortcut(s fyne.Shortcut) { passShortcut(l, s) }
+
+// FocusGained shows the ring.
+func (l *LogList) FocusGained() { l.setFocus(true) }
+
+// FocusLost hides it.
+func (l *LogList) FocusLost() { l.setFocus(false) }
+
+func (l *LogList) setFocus(on bool) {
+	l.focused = on
+	l.Refresh()
+}
+
 // CreateRenderer is Fyne's.
 func (l *LogList) CreateRenderer() fyne.WidgetRenderer {
-	back := newCard()
-	return render(&parts{of: l, objects: []fyne.CanvasObject{back, l.list, l.empty},
-		update: func() { updateCard(l, back) },
+	back, ring := newCard(), NewFocusRing()
+	return render(&parts{of: l, objects: []fyne.CanvasObject{back, l.list, l.empty, ring},
+		update: func() {
+			updateCard(l, back)
+			ring.StrokeColor = paint(l, theme.Primary)
+			show(ring, l.focused)
+		},
 		layout: func(s fyne.Size) {
 			placeCard(back, s)
+			PlaceFocusRing(ring, 0, 0, s.Width, s.Height, back.CornerRadius)
 			put(l.list, 1, theme.Space4, s.Width-2, s.Height-2*theme.Space4)
 			put(l.empty, theme.Space16, theme.Space16, s.Width-2*theme.Space16, s.Height-2*theme.Space16)
 			l.toEnd()

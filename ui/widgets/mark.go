@@ -46,10 +46,10 @@ func (m *StateMark) CreateRenderer() fyne.WidgetRenderer {
 	return render(&parts{of: m, objects: []fyne.CanvasObject{ring, disc, threeQuarters, half, triangle, square, bar},
 		layout: func(s fyne.Size) {
 			x, y, d := (s.Width-m.size)/2, (s.Height-m.size)/2, m.size
-			put(ring, x+1, y+1, d-2, d-2)
+			put(ring, x, y, d, d)
 			put(disc, x, y, d, d)
 			put(threeQuarters, x, y, d, d)
-			put(half, x+2, y+2, d-4, d-4)
+			put(half, x+3, y+3, d-6, d-6)
 			put(triangle, x, y, d, d)
 			put(square, x, y, d, d)
 			put(bar, x+2, y+d/2-1, d-4, 2)

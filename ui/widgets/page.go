@@ -60,6 +60,27 @@ func pagePad(width float32) float32 {
 	return theme.Space24
 }
 
+// pages are those on the screen.
+var pages = map[*Page]bool{}
+
+// reveal scrolls to what has got the focus, wherever it is: Fyne does not.
+func reveal(o fyne.CanvasObject) {
+	for p := range pages {
+		if !p.Whole && contains(p.Body, o) {
+			p.Reveal(o)
+		}
+	}
+}
+
+// ScrollBy scrolls by parts of what is seen: -1 is a page up.
+func (p *Page) ScrollBy(views float32) {
+	if p.scroll != nil && !p.Whole {
+		y := p.scroll.Offset.Y + views*p.scroll.Size().Height
+		most := max(p.inner.Size().Height-p.scroll.Size().Height, 0)
+		p.scroll.ScrollToOffset(fyne.NewPos(0, min(max(y, 0), most)))
+	}
+}
+
 // Reveal scrolls until an object of the body is seen.
 func (p *Page) Reveal(o fyne.CanvasObject) {
 	if p.scroll == nil || p.Whole {
@@ -95,7 +116,8 @@ func (p *Page) CreateRenderer() fyne.WidgetRenderer {
 	p.scroll = container.NewVScroll(p.inner)
 	flat := flatten(p.scroll)
 	foot, line := canvas.NewRectangle(nil), canvas.NewRectangle(nil)
-	r := &parts{of: p}
+	pages[p] = true
+	r := &parts{of: p, destroy: func() { delete(pages, p) }}
 	r.update = func() {
 		r.objects = r.objects[:0]
 		if p.Whole {

@@ -6,6 +6,7 @@ package widgets
 
 import (
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -42,13 +43,38 @@ func (p *parts) Refresh() {
 }
 
 func (p *parts) Destroy() {
+	if drawn[p.of] == p {
+		delete(drawn, p.of)
+	}
 	if p.destroy != nil {
 		p.destroy()
 	}
 }
 
+// drawn are the renderers of what is on the screen. Fyne does not tell what an
+// object is part of, and a page has to know what of it has the focus.
+var drawn = map[fyne.Widget]*parts{}
+
+// contains says whether an object is part of another one.
+func contains(o, part fyne.CanvasObject) bool {
+	if o == part {
+		return true
+	}
+	var inner []fyne.CanvasObject
+	switch o := o.(type) {
+	case *fyne.Container:
+		inner = o.Objects
+	case fyne.Widget:
+		if p := drawn[o]; p != nil {
+			inner = p.objects
+		}
+	}
+	return slices.ContainsFunc(inner, func(i fyne.CanvasObject) bool { return contains(i, part) })
+}
+
 // render makes a renderer whose objects are up to date.
 func render(p *parts) fyne.WidgetRenderer {
+	drawn[p.of] = p
 	if p.update != nil {
 		p.update()
 	}
@@ -154,10 +180,12 @@ func NewFocusRing() *canvas.Rectangle {
 	return r
 }
 
-// PlaceFocusRing lays a ring 2 outside of an area with rounded corners.
+// PlaceFocusRing lays a ring 2 outside of an area with rounded corners. On a
+// screen a line of 2 lies inside of its rectangle; the painter for tests has it
+// around the rectangle's edge.
 func PlaceFocusRing(r *canvas.Rectangle, x, y, w, h, radius float32) {
-	r.CornerRadius = radius + 2
-	put(r, x-2, y-2, w+4, h+4)
+	r.CornerRadius = radius + 4
+	put(r, x-4, y-4, w+8, h+8)
 }
 
 // control is what everything that is pressed has in common: focus, hover, a
@@ -198,7 +226,10 @@ func (c *control) TypedRune(rune) {}
 func (c *control) TypedShortcut(s fyne.Shortcut) { passShortcut(c.self, s) }
 
 // FocusGained shows the ring.
-func (c *control) FocusGained() { c.set(&c.focused, true) }
+func (c *control) FocusGained() {
+	c.set(&c.focused, true)
+	reveal(c.self)
+}
 
 // FocusLost hides it.
 func (c *control) FocusLost() { c.set(&c.focused, false) }

@@ -144,7 +144,7 @@ func (r *ProfileRow) CreateRenderer() fyne.WidgetRenderer {
 		layout: func(s fyne.Size) {
 			put(back, rowInset, 0, s.Width-2*rowInset, s.Height)
 			put(bar, rowInset, (s.Height-rowBarHigh)/2, rowBar, rowBarHigh)
-			PlaceFocusRing(ring, rowInset+2, 3, s.Width-2*rowInset-4, s.Height-6, back.CornerRadius-2)
+			PlaceFocusRing(ring, rowInset+4, 4, s.Width-2*rowInset-8, s.Height-8, back.CornerRadius-4)
 			put(r.mark, rowMark, (s.Height-12)/2, 12, 12)
 			w := min(right.measure().Width, s.Width/2)
 			end := s.Width - rowInset - theme.Space12

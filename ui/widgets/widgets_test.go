@@ -400,6 +400,18 @@ func TestLogFollows(t *testing.T) {
 	if l.list.scroll.Offset != before {
 		t.Error("it moves under who reads it")
 	}
+	l.SetFollow(true)
+	keys := heard(w)
+	for _, k := range []fyne.KeyName{fyne.KeyHome, fyne.KeyDown, fyne.KeyPageDown, fyne.KeyEscape} {
+		l.TypedKey(key(k))
+	}
+	if left != 2 || l.list.scroll.Offset.Y < 24 || l.list.scroll.Offset.Y > 200 || !slices.Equal(*keys, []fyne.KeyName{fyne.KeyEscape}) {
+		t.Errorf("keys: left %d times, at %v, the window heard %v", left, l.list.scroll.Offset.Y, *keys)
+	}
+	l.TypedKey(key(fyne.KeyEnd))
+	if !l.list.atEnd() {
+		t.Error("End does not lead to the end")
+	}
 	n = 0
 	l.Reload()
 	if !l.empty.Visible() {
