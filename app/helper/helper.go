@@ -135,7 +135,7 @@ func (h *Helper) Run(ctx context.Context) error {
 	l.step(supervisor.Start{Wish: wish})
 	server := h.newServer()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(h.cfg.Listener) }()
+	go func() { served <- server.Serve(wipingListener{h.cfg.Listener}) }()
 	if h.cfg.Ready != nil {
 		h.cfg.Ready()
 	}

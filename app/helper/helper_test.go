@@ -499,3 +499,36 @@ func TestCutShort(t *testing.T) {
 	a.stop(true)
 	a.stop(false) // and closes nothing twice
 }
+
+// TestWiped: what a POST sent is overwritten in the buffers that it came in.
+func TestWiped(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	c := &wipingConn{Conn: server}
+	go client.Write([]byte("first, and the rest")) //nolint:errcheck // the reads tell
+	b := make([]byte, 64)
+	for n := 0; n < 19; {
+		k, err := c.Read(b[n : n+7])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += k
+	}
+	if got := string(b[:19]); got != "first, and the rest" {
+		t.Fatalf("read %q", got)
+	}
+	c.done(true)
+	if got := strings.Trim(string(b), "\x00"); got != "" || c.seen != nil {
+		t.Errorf("%q is left", got)
+	}
+	body := strings.Repeat("x", 1000)
+	for _, k := range []struct {
+		length int64
+		want   int // octets; -1: an error
+	}{{1000, 1000}, {-1, 1000}, {2000, 1000}, {999, -1}, {0, -1}} {
+		got, err := readAll(strings.NewReader(body), k.length)
+		if (err != nil) != (k.want < 0) || err == nil && len(got) != k.want {
+			t.Errorf("readAll of %d octets: %d, %v", k.length, len(got), err)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package helper
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -59,7 +58,7 @@ func (h *Helper) newServer() *http.Server {
 		refuse(w, http.StatusNotFound, "helper.unknown-request", "there is no such request")
 	})
 	return &http.Server{
-		Handler: mux, ConnContext: ipc.ConnContext, MaxHeaderBytes: maxHeader,
+		Handler: wiping(mux), ConnContext: withConn, MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime,
 	}
 }
@@ -143,7 +142,7 @@ func (h *Helper) ask(w http.ResponseWriter, r *http.Request, q request) {
 
 // read takes a JSON body; what is wrong with it is told.
 func read(w http.ResponseWriter, r *http.Request, to any) bool {
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	data, err := readAll(http.MaxBytesReader(w, r.Body, maxBody), r.ContentLength)
 	defer clear(data)
 	if err != nil {
 		var large *http.MaxBytesError

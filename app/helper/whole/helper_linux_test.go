@@ -31,8 +31,9 @@ const (
 type daemon struct {
 	*process
 	*client.Client
-	t   *testing.T
-	log *events
+	t      *testing.T
+	socket string
+	log    *events
 }
 
 // stateDir is where the helper keeps its journal, as a path of the room.
@@ -43,8 +44,8 @@ func (r *room) begin(args ...string) *daemon {
 	r.t.Helper()
 	socket := filepath.Join(r.dir, "run/culvert/culvertd.sock")
 	_ = os.Remove(socket) // of one that was killed
-	d := &daemon{t: r.t, Client: client.New(socket),
-		process: start(r.t, r.client, r.dir, "/usr/sbin/culvertd", append([]string{"--state", "/" + stateDir, "--debug"}, args...)...)}
+	d := &daemon{t: r.t, socket: socket, Client: client.New(socket),
+		process: startWith(r.t, r.environ, r.client, r.dir, "/usr/sbin/culvertd", append([]string{"--state", "/" + stateDir, "--debug"}, args...)...)}
 	eventually(r.t, "the helper", func() bool {
 		select {
 		case <-d.ended:
@@ -92,6 +93,7 @@ func profile(lines ...string) string {
 // killSwitch is what a profile says that lets nothing out.
 var killSwitch = []string{`routing.kill_switch = true`, `routing.local_network = false`}
 
+// request is what asks for a connection with the usual secrets.
 func request(text string) api.ConnectRequest {
 	return api.ConnectRequest{Profile: text, Secrets: api.Secrets{PSK: api.Secret(psk), Password: api.Secret(password)}}
 }
@@ -239,15 +241,16 @@ func (l *events) String() string {
 // gateway is our own gateway at work in the world.
 type gateway struct {
 	*process
-	r      *room
-	config string
-	ns     netns.NsHandle
+	r             *room
+	config        string
+	ns            netns.NsHandle
+	psk, password string
 }
 
 // gateway starts culvert gateway; lines are for its configuration.
 func (r *room) gateway(lines ...string) *gateway {
 	r.t.Helper()
-	g := &gateway{r: r, config: filepath.Join(r.t.TempDir(), "gateway.toml"), ns: r.world}
+	g := &gateway{r: r, config: filepath.Join(r.t.TempDir(), "gateway.toml"), ns: r.world, psk: psk, password: password}
 	g.configure(lines...)
 	g.boot()
 	return g
@@ -256,7 +259,7 @@ func (r *room) gateway(lines ...string) *gateway {
 // configure writes the configuration, which counts from the next start on.
 func (g *gateway) configure(lines ...string) {
 	g.r.t.Helper()
-	text := fmt.Sprintf("listen = %q\npsk = %q\ninside = \"tun\"\n%s\n\n[users]\n%s = %q\n", gatewayAddr, psk, strings.Join(lines, "\n"), user, password)
+	text := fmt.Sprintf("listen = %q\npsk = %q\ninside = \"tun\"\n%s\n\n[users]\n%s = %q\n", gatewayAddr, g.psk, strings.Join(lines, "\n"), user, g.password)
 	must(g.r.t, os.WriteFile(g.config, []byte(text), 0o600))
 }
 

@@ -35,7 +35,8 @@ type room struct {
 	t             *testing.T
 	dir           string // the client's root
 	client, world netns.NsHandle
-	captured      string // the world's interface towards the client
+	captured      string   // the world's interface towards the client
+	environ       []string // of the helper, beyond the usual
 }
 
 // Addresses of the room.
@@ -324,11 +325,18 @@ var _ io.Writer = (*output)(nil)
 // start starts a program in a network, and in a root if that is not empty.
 func start(t *testing.T, ns netns.NsHandle, root, name string, args ...string) *process {
 	t.Helper()
+	return startWith(t, nil, ns, root, name, args...)
+}
+
+// startWith is start with more in the environment.
+func startWith(t *testing.T, environ []string, ns netns.NsHandle, root, name string, args ...string) *process {
+	t.Helper()
 	p := &process{cmd: exec.Command(name, args...), ended: make(chan struct{})}
 	// It dies with this process, however that ends.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Pdeathsig: syscall.SIGKILL}
 	p.cmd.Dir = "/"
 	p.cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+	p.cmd.Env = append(p.cmd.Env, environ...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	in(t, ns, func() { must(t, p.cmd.Start()) })
 	go func() {
