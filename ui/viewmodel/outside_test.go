@@ -301,6 +301,7 @@ func TestLog(t *testing.T) {
 			t.Errorf("level %d shows %d, want %d", level, l.Len(), want)
 		}
 	}
+	l.SetLevel(LogFaults)
 	if got := w.LogLine(&l, 0); got != (LogLine{"12:00:03.000", "Fault", Failed, "Stage  reached=error"}) {
 		t.Errorf("LogLine = %+v", got)
 	}
