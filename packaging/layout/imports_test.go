@@ -86,6 +86,8 @@ var never = []struct {
 	{from: []string{"ui", "app/cmd/culvert-desktop", "app/client"},
 		to:  []string{"engine/dataplane", "engine/stack", "engine/ike", "engine/gateway", "platform/tun", "platform/route", "platform/dns", "platform/firewall", "app/helper"},
 		why: "the desktop speaks to the helper and does nothing itself"},
+	{from: []string{"ui"}, to: []string{"fyne.io/fyne/v2/app"},
+		why: "without the app there is no OpenGL, so that windows are tested everywhere and without cgo"},
 	{from: []string{"ui/viewmodel"}, to: []string{"ui/widgets", "ui/theme", "app/client", "platform"},
 		why: "the view model is a pure function of the state"},
 	{from: []string{"app", "engine", "ui", "platform"}, except: []string{"engine/interop"}, to: []string{"engine/interop", "engine/enginetest"},
@@ -115,6 +117,9 @@ var only = map[string][]string{
 	"app/diagnosis":          {"app/api", "engine/failure"},
 	"app/supervisor":         {"app/api", "app/diagnosis", "app/profile", "engine/failure"},
 	"assets":                 {},
+	"ui/viewmodel":           {"app/api", "app/diagnosis", "app/profile", "engine/failure", "engine/suite"},
+	"ui/theme":               {},
+	"ui/widgets":             {"assets", "ui/theme", "ui/viewmodel"},
 }
 
 func TestArrows(t *testing.T) {

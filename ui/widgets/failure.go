@@ -106,20 +106,20 @@ type FailureActions struct {
 // do, and the one button.
 type FailureCard struct {
 	widget.BaseWidget
-	act              FailureActions
-	model            viewmodel.Card
-	bar              *segments
-	ends             *captions
-	title            *Paragraph
-	whyLabel, why    *Paragraph
-	doLabel, do      *Paragraph
-	remedy, copy     *Button
-	log              *Button
-	copied           *Paragraph
-	details          *FoldBox
-	selectable       *widget.Label
-	barPart, doParts *fyne.Container
-	content          *fyne.Container
+	act           FailureActions
+	model         viewmodel.Card
+	bar           *segments
+	ends          *captions
+	title         *Paragraph
+	whyLabel, why *Paragraph
+	doLabel, do   *Paragraph
+	remedy, copy  *Button
+	log           *Button
+	copied        *Paragraph
+	details       *FoldBox
+	selectable    *widget.Label
+	barPart       *fyne.Container
+	content       *fyne.Container
 }
 
 // NewFailureCard is an empty card.

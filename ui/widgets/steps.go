@@ -221,7 +221,6 @@ type stepSignObjects struct {
 	tick2       *canvas.Line
 	around, arc *canvas.Arc
 	triangle    *canvas.ArbitraryPolygon
-	angle       float32
 }
 
 func newStepSign() *stepSignObjects {
