@@ -35,8 +35,9 @@ type room struct {
 	t             *testing.T
 	dir           string // the client's root
 	client, world netns.NsHandle
-	captured      string   // the world's interface towards the client
-	environ       []string // of the helper, beyond the usual
+	servers       netns.NsHandle // where the servers are; of ours, the world
+	captured      string         // the world's interface towards the client
+	environ       []string       // of the helper, beyond the usual
 }
 
 // Addresses of the room.
@@ -60,6 +61,7 @@ func must(t *testing.T, err error) {
 func newRoom(t *testing.T) *room {
 	t.Helper()
 	r := &room{t: t, client: newNamespace(t), world: newNamespace(t), captured: "out0"}
+	r.servers = r.world
 	r.root()
 	in(t, r.world, func() {
 		ip(t, "link add out0 type veth peer name eth0")
