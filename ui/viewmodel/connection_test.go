@@ -320,3 +320,22 @@ func TestCountdown(t *testing.T) {
 		t.Errorf("CleanCode = %q", got)
 	}
 }
+
+func TestSecretBox(t *testing.T) {
+	w := english(t)
+	p := office()
+	b := w.SecretBox(p, []api.SecretName{api.PSK, api.Password}, true)
+	if b == nil || b.Title != "Office needs this to connect" || len(b.Fields) != 2 || b.Fields[0].Key != FieldPSK || b.Fields[1].Label != "Password" || b.Connect.Does != Connect {
+		t.Fatalf("SecretBox = %+v", b)
+	}
+	if b.Fields[1].Help != "Kept in this computer's keychain." {
+		t.Errorf("help %q", b.Fields[1].Help)
+	}
+	p.AskPassword = true
+	if b = w.SecretBox(p, []api.SecretName{api.PSK, api.Password}, true); b.Fields[1].Help != "Culvert asks each time." || b.Fields[0].Secret != SecretNone {
+		t.Errorf("asked each time: %+v", b.Fields)
+	}
+	if w.SecretBox(p, nil, true) != nil {
+		t.Error("nothing to ask")
+	}
+}

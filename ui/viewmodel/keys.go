@@ -83,6 +83,7 @@ var bindings = []binding{
 type KeyState struct {
 	At        Place
 	Kind      Kind // of the connection, whatever profile it is of
+	Own       Kind // of the chosen profile: Model.KindOf
 	Chosen    Item // its Key is "" without one
 	Searching bool
 	Undoable  bool // a deletion can be undone
@@ -123,7 +124,7 @@ func (s KeyState) allow(a Action) Action {
 			return Close
 		}
 	case Connect:
-		if !usable || s.Kind == Unknown {
+		if !usable || s.Kind == Unknown || s.Own.Busy() {
 			return NoAction
 		}
 	case EditProfile, Duplicate:

@@ -193,6 +193,8 @@ func checkText(t *testing.T, language, key, text string) {
 		t.Errorf("%s: %s: %q has a character that no text has", language, key, text)
 	case strings.Contains(text, "  ") || strings.Contains(text, "(s)"):
 		t.Errorf("%s: %s: %q is badly set", language, key, text)
+	case language == "en" && regexp.MustCompile(`(?i)\b(please|sorry|oops|error: |daemon|server error|are you sure)`).MatchString(text):
+		t.Errorf("%s: %s: %q is not how Culvert speaks", language, key, text)
 	case strings.TrimSpace(text) != text && !slices.Contains([]string{"list.comma", "number.group"}, key):
 		t.Errorf("%s: %s: %q has a blank around it", language, key, text)
 	}

@@ -123,6 +123,9 @@ func (l *List) Search(text string) {
 // Searching says that a search hides rows, or may.
 func (l *List) Searching() bool { return strings.TrimSpace(l.search) != "" }
 
+// Items is all profiles in their order, shown or not.
+func (l *List) Items() []Item { return slices.Clone(l.items) }
+
 // Total is how many profiles there are, shown or not.
 func (l *List) Total() int { return len(l.items) }
 

@@ -17,7 +17,9 @@ const (
 )
 
 // Model is all that a window knows of the helper, and what the person wants of it.
-// Everything that is drawn is a function of it. It is for one goroutine.
+// Everything that is drawn is a function of it. It is for one goroutine. The helper
+// speaks only when something changes: who asks for its counters once a second and
+// calls Alive knows in two that it is gone.
 type Model struct {
 	Status   api.Status // as it was said last, its stages kept up to date
 	StatusAt time.Time  // when it was said

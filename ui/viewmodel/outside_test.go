@@ -197,6 +197,8 @@ func TestKeyTable(t *testing.T) {
 		{Key{Name: "Return"}, KeyState{At: AtList, Kind: Disconnected, Chosen: some}, Connect},
 		{Key{Name: "KP_Enter"}, KeyState{At: AtSearch, Kind: Failed, Chosen: some}, Connect},
 		{Key{Name: "Return"}, KeyState{At: AtList, Kind: Disconnected}, NoAction},
+		{Key{Name: "Return"}, KeyState{At: AtList, Kind: Connected, Own: Disconnected, Chosen: some}, Connect},
+		{Key{Name: "Return"}, KeyState{At: AtList, Kind: Connected, Own: Connected, Chosen: some}, NoAction},
 		{Key{Name: "Return"}, KeyState{At: AtList, Chosen: some}, NoAction}, // helper silent
 		{Key{Name: "Return"}, KeyState{At: AtEditor, Chosen: some}, Default},
 		{Key{Name: "Return"}, KeyState{At: AtCode}, SendCode},

@@ -59,6 +59,33 @@ func (w *Words) codeBox(ask []api.SecretName) *CodeBox {
 	return b
 }
 
+// SecretBox asks for what a connection needs and no keychain has: before it is asked
+// for, or when what was given was wrong.
+type SecretBox struct {
+	Title   string
+	Fields  []Field // SecretFields, by the keys of the editor
+	Connect Button
+	Cancel  Button
+}
+
+// SecretBox asks for secrets; nil: there is nothing to ask. kept says that the
+// answers will be in the keychain.
+func (w *Words) SecretBox(p *profile.Profile, names []api.SecretName, kept bool) *SecretBox {
+	if len(names) == 0 {
+		return nil
+	}
+	b := &SecretBox{Title: w.with("ask.title", "Name", line(p.Name)), Connect: w.button(Connect), Cancel: Button{w.Text("editor.cancel"), GoBack}}
+	for _, name := range names {
+		key := secretField(name)
+		f := Field{Key: key, Label: w.fieldLabel(key), Kind: SecretField, Enabled: true, Secret: SecretUnkept, Help: w.Text("secret.asked")}
+		if kept && !(name == api.Password && p.AskPassword) {
+			f.Secret, f.Help = SecretNone, w.Text("secret.kept")
+		}
+		b.Fields = append(b.Fields, f)
+	}
+	return b
+}
+
 // CleanCode is a code as it is sent: blanks are pasted along with it.
 func CleanCode(typed string) string {
 	return strings.Map(func(r rune) rune {

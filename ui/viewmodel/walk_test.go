@@ -213,6 +213,7 @@ func walk(t *testing.T, w *Words) {
 		w.Bytes(n)
 		w.Rate(float64(n))
 	}
+	w.SecretBox(office(), []api.SecretName{api.PSK}, true)
 	walkNotes(w)
 	walkPages(t, w, nothing)
 	walkEditor(t, w)
