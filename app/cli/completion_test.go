@@ -60,13 +60,10 @@ func TestComplete(t *testing.T) {
 	d.expect(2, "", `"tcsh" is not known; there is: bash, zsh, fish`, "completion", "tcsh")
 }
 
-// shellRoom is a directory with culvert in it, and a person's home with a profile.
+// shellRoom is a person's home with a profile, and culvert in the path.
 func shellRoom(t *testing.T) (env []string, dir string) {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	exe := built(t) // it is started many times, and quick
 	dir = t.TempDir()
 	profiles := filepath.Join(dir, "config", "culvert", "profiles")
 	if err := os.MkdirAll(profiles, 0o755); err != nil {
@@ -77,10 +74,7 @@ func shellRoom(t *testing.T) (env []string, dir string) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(exe, filepath.Join(dir, "culvert")); err != nil {
-		t.Fatal(err)
-	}
-	return append(os.Environ(), asProgram+"=1", "HOME="+dir, "XDG_CONFIG_HOME="+filepath.Join(dir, "config"), "PATH="+dir+":"+os.Getenv("PATH"), "TERM=dumb"), dir
+	return append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+filepath.Join(dir, "config"), "PATH="+filepath.Dir(exe)+":"+os.Getenv("PATH"), "TERM=dumb"), dir
 }
 
 // The real shells, with the scripts that people install.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -239,6 +240,11 @@ func TestUpWhich(t *testing.T) {
 	d.profile("Office 2", "")
 	d.expect(2, "", `"off" may be any of `, "up", "off")
 	d.expect(0, "Connected to", "", "up", "office") // whole, if in small letters
+	d.expect(0, "Disconnected.", "", "down")
+	d.profile("a/b", "")
+	d.expect(0, "Connected to", "", "up", "a/b")
+	d.expect(0, "Disconnected.", "", "down")
+	d.expect(2, "", "none/x.toml: no such file or directory\n", "up", "none/x.toml")
 	bad := write(t, "bad.toml", "servers = []\nuser = 7\n", 0o644)
 	d.expect(2, "", bad+":2: user: must be a string", "up", bad)
 }
@@ -301,7 +307,15 @@ func TestWatch(t *testing.T) {
 	if got := types(t, stdout); status != 0 || stderr != "" || !slices.Equal(got, []string{"state connected"}) {
 		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}
-	d.sys.fails = nil
+	reader, pipe, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	defer pipe.Close()
+	if status := runCommand(t.Context(), nil, []string{"watch"}, Streams{strings.NewReader(""), pipe, pipe}, d.around); status != 0 {
+		t.Errorf("nobody reads: status %d, want 0", status)
+	}
 	status, _, stderr = d.runUntil(t.Context(), map[string]func(){"  connected": func() { go d.stop() }}, "watch")
 	if status != 4 || !strings.Contains(stderr, "The helper is not running.") {
 		t.Errorf("the helper ends: status %d, %s", status, stderr)

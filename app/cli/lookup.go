@@ -18,13 +18,11 @@ import (
 // Path of a file that is none of the store's profiles is ReadOnly: only its person
 // knows what it is for.
 func (a *around) profile(ref string) (profile.Entry, error) {
-	if !isPath(ref) {
+	_, noFile := os.Stat(ref)
+	if !isPath(ref) || noFile != nil {
 		e, err := a.store.Find(ref)
 		var none *profile.NotFoundError
-		if !errors.As(err, &none) {
-			return e, err
-		}
-		if _, serr := os.Stat(ref); serr != nil {
+		if !errors.As(err, &none) || noFile != nil && !isPath(ref) {
 			return e, err
 		}
 	}
@@ -35,7 +33,7 @@ func (a *around) profile(ref string) (profile.Entry, error) {
 	return profile.Entry{Profile: p, Path: ref, ReadOnly: true, Err: err}, err
 }
 
-// isPath says that ref can be no name.
+// isPath says that ref looks like a file.
 func isPath(ref string) bool {
 	return strings.ContainsRune(ref, filepath.Separator) || strings.ContainsRune(ref, '/') || strings.EqualFold(filepath.Ext(ref), ".toml")
 }

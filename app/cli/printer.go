@@ -46,6 +46,7 @@ type humanPrinter struct {
 	since     time.Time
 	connected bool
 	last      api.Status // of the helper
+	told      api.Code   // of the last failure since it was connected
 	ending    bool       // as asked
 }
 
@@ -214,6 +215,7 @@ func (p *humanPrinter) status(at time.Time, s api.Status) {
 		if before.State == api.Reconnecting {
 			p.began = before.Since
 		}
+		p.told = ""
 		n := s.Network
 		p.stateLine(at, api.StateEvent{State: s.State, Address: n.Address, MTU: n.MTU, Suite: n.Suite, Interface: n.Interface, Server: n.Server})
 	default:
@@ -245,6 +247,12 @@ func clock(now, t time.Time) string {
 // failure prints what happened, why and what to do, then the code and what was
 // seen.
 func (p *humanPrinter) failure(at time.Time, e api.FailureEvent) {
+	again := p.last.State == api.Reconnecting && e.Code == p.told
+	p.told = e.Code
+	if again { // it may be every minute
+		fmt.Fprintf(p.err, "  ✗ %s.\n", diagnosis.Lookup(e.Code).Title)
+		return
+	}
 	if e.Stage != 0 && e.Stage == p.stage {
 		fmt.Fprintf(p.out, "  ✗ %-11s%6d ms\n", diagnosis.StageName(e.Stage), at.Sub(p.since).Milliseconds())
 	}

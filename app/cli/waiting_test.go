@@ -75,6 +75,7 @@ const (
 	connecting = `"type":"state","state":"connecting"`
 	waiting    = `"type":"state","state":"waiting","seconds_left":88,"ask":["otp"]`
 	connected  = `"type":"state","state":"connected","address":"10.99.0.10","server":"198.51.100.1"`
+	down       = `"type":"failure","stage":"phase1","code":"ike.no-answer","title":"t","advice":"a","evidence":["seen"]`
 	ended      = `"type":"state","state":"disconnected"`
 )
 
@@ -156,6 +157,7 @@ func TestUpOddities(t *testing.T) {
 		{"no network", []string{`"type":"state","state":"connecting","offline":true`, connected}, 0, "  … There is no network; it goes on when there is one.\n"},
 		{"the helper goes away", []string{connecting}, 4, "culvert up: The helper is not running."},
 		{"a login on a phone", []string{connecting, `"type":"state","state":"waiting","seconds_left":88`, connected}, 0, "approve"},
+		{"the same failure again", []string{`"type":"state","state":"reconnecting"`, down, down, down, connected}, 0, "  evidence  seen\n  ✗ No VPN server answered.\n  ✗ No VPN server answered.\n"},
 		{"noise", []string{connecting, `"type":"of a later version"`, `"type":"stage","stage":"phase1","state":"started"`, connected}, 0, "Connected to"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -116,9 +116,10 @@ var watchCommand = &command{
 		if !c.parse() {
 			return exitUsage
 		}
-		var p printer = linePrinter{c.Out}
+		out := &readOutput{w: c.Out}
+		var p printer = linePrinter{out}
 		if c.on(jsonOption.name) {
-			p = newPrinter(c.Streams, true)
+			p = jsonPrinter{out}
 		}
 		w := watch(c.helper)
 		defer w.stop()
@@ -134,7 +135,9 @@ var watchCommand = &command{
 				if s, ok := e.e.(api.Status); ok {
 					state = s.State
 				}
-				p.print(e.at, e.e)
+				if p.print(e.at, e.e); out.gone {
+					return exitDone
+				}
 			case <-tick.C:
 				printStats(c, p, state)
 			case <-ctx.Done():
@@ -142,6 +145,19 @@ var watchCommand = &command{
 			}
 		}
 	},
+}
+
+// readOutput is an output that knows whether somebody reads it.
+type readOutput struct {
+	w    io.Writer
+	gone bool
+}
+
+// Write writes, and notes when that fails.
+func (o *readOutput) Write(b []byte) (int, error) {
+	n, err := o.w.Write(b)
+	o.gone = o.gone || err != nil
+	return n, err
 }
 
 // linePrinter prints an event as one line with its time.
