@@ -61,6 +61,7 @@ func makeTarget(t *testing.T, target, programs, dest, prefix string) {
 // TestService installs the helper as make install does, boots, and uses it as
 // people and administrators do.
 func TestService(t *testing.T) {
+	t.Parallel()
 	programs, dest := build(t), t.TempDir()
 	makeTarget(t, "install", programs, dest, "/usr")
 	must(t, os.Chmod(dest, 0o755))
@@ -210,7 +211,7 @@ func hang(r *room) {
 		r.t.Errorf("the watchdog waits %s", got)
 	}
 	r.sh(`mkdir -p /run/systemd/system/culvertd.service.d
-		printf '[Service]\nWatchdogSec=3\nTimeoutAbortSec=2\n' >/run/systemd/system/culvertd.service.d/quick.conf
+		printf '[Service]\nWatchdogSec=4\nTimeoutAbortSec=2\n' >/run/systemd/system/culvertd.service.d/quick.conf
 		systemctl daemon-reload; systemctl restart culvertd`)
 	before := r.property("MainPID")
 	r.sh("kill -STOP " + before)
@@ -220,7 +221,7 @@ func hang(r *room) {
 	}
 	// One that works is left alone: longer than the watchdog waits.
 	before = r.property("MainPID")
-	r.run("sleep", "5")
+	<-time.After(6 * time.Second)
 	if now := r.property("MainPID"); now != before {
 		r.t.Error("a helper that has nothing to do was killed by the watchdog")
 	}
