@@ -171,7 +171,7 @@ func TestLinks(t *testing.T) {
 // TestClocks keeps clocks, timers and global randomness out of the protocol
 // machines: time is a parameter there, and randomness a reader.
 func TestClocks(t *testing.T) {
-	machines := []string{"engine/isakmp", "engine/ike", "engine/l2tp", "engine/ppp", "engine/stack"}
+	machines := []string{"engine/isakmp", "engine/ike", "engine/l2tp", "engine/ppp", "engine/stack", "ui/viewmodel"}
 	for _, p := range packages(t, "linux") {
 		if !under(p.ImportPath, machines...) {
 			continue
