@@ -217,6 +217,22 @@ func (c *capture) tight(t *testing.T, when string) {
 	c.leaks = nil
 }
 
+// leaky waits until something has left that must not: who finds nothing when
+// everything leaves proves nothing when nothing is found.
+func (c *capture) leaky(t *testing.T) {
+	t.Helper()
+	c.close(time.Now())
+	eventually(t, "leaks of an open network", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		all := strings.Join(c.leaks, "\n")
+		return strings.Contains(all, server4.Addr().String()) && strings.Contains(all, resolverAddr.Addr().String()) && strings.Contains(all, server6.Addr().String())
+	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.since, c.leaks = time.Time{}, nil
+}
+
 // report says what was seen.
 func (c *capture) report(t *testing.T) {
 	t.Helper()

@@ -127,7 +127,7 @@ func (r *room) awaitSettled() {
 	last := ""
 	eventually(r.t, "the interface eth0", func() bool {
 		now := r.state()
-		same := now == last && strings.Contains(now, "fe80::") && !strings.Contains(now, "linkdown") && !strings.Contains(now, "tentative")
+		same := now == last && strings.Contains(now, "local fe80::") && strings.Contains(now, "local 2001:db8::10 ") && !strings.Contains(now, "linkdown") && !strings.Contains(now, "tentative")
 		last = now
 		return same
 	})

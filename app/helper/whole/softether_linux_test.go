@@ -27,6 +27,7 @@ func bedRoom(t *testing.T, g *lab.Gateway) *room {
 		ip(t, "addr add 2001:db8:9::9/128 dev lo")
 	})
 	r.ip("addr add 2001:db8::10/64 dev eth0 nodad", "-6 route add default via 2001:db8::1")
+	r.awaitSettled()
 	return r
 }
 
