@@ -254,19 +254,17 @@ func TestFaultWords(t *testing.T) {
 
 // A sample and every choice that is offered is right for app/profile.
 func TestWhatIsOfferedIsRight(t *testing.T) {
+	e := edit(t, EditorConfig{Profile: office(), Keychain: true})
 	for i := range fieldSpecs {
 		s := &fieldSpecs[i]
-		e := edit(t, EditorConfig{Profile: office(), Keychain: true})
 		for value, can := range e.available[s.key] {
 			if !can {
 				continue
 			}
-			e := edit(t, EditorConfig{Profile: office(), Keychain: true})
-			for key, needed := range s.needs {
-				e.Set(noon, key, needed)
-			}
-			e.Set(noon, s.key, value)
-			if e.bad[s.key] {
+			v := maps.Clone(e.was)
+			maps.Copy(v, s.needs)
+			v[s.key] = value
+			if _, bad := v.check(e.id, e.plain); bad[s.key] {
 				t.Errorf("%s = %q is offered, and a fault", s.key, value)
 			}
 		}
