@@ -41,26 +41,39 @@ var sizes = []int{16, 22, 24, 32, 48, 64, 128, 256, 512}
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("icons: ")
-	files, err := render(".")
-	if err != nil {
+	if err := makeAll(); err != nil {
 		log.Fatal(err)
 	}
-	sum, err := checksums(".")
+}
+
+func makeAll() error {
+	files, err := plan(".")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	files[sums] = sum
-	for name, data := range files {
-		if err := os.WriteFile(name, data, 0o644); err != nil {
-			log.Fatal(err)
+	for _, f := range files {
+		data, err := f.make()
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		if err := os.WriteFile(f.name, data, 0o644); err != nil {
+			return err
 		}
 	}
 	fmt.Printf("icons: %d files\n", len(files))
+	return nil
 }
 
-// render makes all files, by their names below the top of the module.
-func render(top string) (map[string][]byte, error) {
-	files := map[string][]byte{}
+// file is something to make: its name below the top of the module, the pixels of
+// a picture (0: it is none), and how it is made.
+type file struct {
+	name string
+	size int
+	make func() ([]byte, error)
+}
+
+// plan is all files.
+func plan(top string) ([]file, error) {
 	read := func(name string) (string, error) {
 		b, err := os.ReadFile(filepath.Join(top, drawings, name+".svg"))
 		return string(b), err
@@ -70,21 +83,14 @@ func render(top string) (map[string][]byte, error) {
 		return nil, err
 	}
 	at := func(size int) (*image.RGBA, error) { return raster(svg, size) }
+	files := []file{
+		{name: sums, make: func() ([]byte, error) { return checksums(top) }},
+		{name: results + "/culvert.ico", make: func() ([]byte, error) { return ico(at) }},
+		{name: results + "/culvert.icns", make: func() ([]byte, error) { return icns(at) }},
+		picture(drawings+"/culvert-256.png", svg, 256),
+	}
 	for _, size := range sizes {
-		img, err := at(size)
-		if err != nil {
-			return nil, err
-		}
-		files[fmt.Sprintf("%s/culvert-%d.png", results, size)] = pngOf(img)
-		if size == 256 {
-			files[drawings+"/culvert-256.png"] = pngOf(img)
-		}
-	}
-	if files[results+"/culvert.ico"], err = ico(at); err != nil {
-		return nil, err
-	}
-	if files[results+"/culvert.icns"], err = icns(at); err != nil {
-		return nil, err
+		files = append(files, picture(fmt.Sprintf("%s/culvert-%d.png", results, size), svg, size))
 	}
 	for _, state := range states {
 		glyph, err := read("tray-" + state)
@@ -92,14 +98,20 @@ func render(top string) (map[string][]byte, error) {
 			return nil, err
 		}
 		for shade, svg := range shades(glyph) {
-			img, err := raster(svg, 64)
-			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", state, shade, err)
-			}
-			files[fmt.Sprintf("%s/tray-%s-%s.png", drawings, state, shade)] = pngOf(img)
+			files = append(files, picture(fmt.Sprintf("%s/tray-%s-%s.png", drawings, state, shade), svg, 64))
 		}
 	}
 	return files, nil
+}
+
+func picture(name, svg string, size int) file {
+	return file{name, size, func() ([]byte, error) {
+		img, err := raster(svg, size)
+		if err != nil {
+			return nil, err
+		}
+		return pngOf(img), nil
+	}}
 }
 
 // shades are a black glyph in the colours that trays need. The edge is the same

@@ -146,6 +146,20 @@ func TestPageScrolls(t *testing.T) {
 	}
 }
 
+func TestFactsAndTraffic(t *testing.T) {
+	start(t, "light")
+	facts, traffic := factsGrid(viewmodel.Weak)(), graph(180)()
+	c := NewFactsAndTraffic(facts, traffic)
+	c.Resize(fyne.NewSize(880, heightFor(c, 880)))
+	if facts.Size().Width != 340 || traffic.Size().Width != 524 || facts.Size().Height != traffic.Size().Height {
+		t.Errorf("side by side: %v and %v", facts.Size(), traffic.Size())
+	}
+	c.Resize(fyne.NewSize(720, heightFor(c, 720)))
+	if facts.Size().Width != 720 || traffic.Position().Y != facts.Size().Height+16 {
+		t.Errorf("below each other: %v and %v at %v", facts.Size(), traffic.Size(), traffic.Position())
+	}
+}
+
 // TestFocusIsSeen goes through a long page with Tab: what has the focus is scrolled
 // into sight, and the footer's buttons scroll nothing.
 func TestFocusIsSeen(t *testing.T) {

@@ -172,6 +172,48 @@ func (p *Page) lay(s fyne.Size, flat fyne.CanvasObject, foot, line *canvas.Recta
 	p.scroll.Refresh()
 }
 
+// beside puts two objects side by side where there is room, and below each other
+// where there is not.
+type beside struct{ left, from, width float32 }
+
+// The measures of facts and traffic in a wide window.
+const (
+	factsBeside float32 = 340
+	besideFrom  float32 = 800
+)
+
+// NewFactsAndTraffic puts the facts at the left of the traffic, both of the same
+// height, where the column is that of a window from 1200; else below each other.
+func NewFactsAndTraffic(facts, traffic fyne.CanvasObject) *fyne.Container {
+	return container.New(&beside{left: factsBeside, from: besideFrom}, facts, traffic)
+}
+
+func (b *beside) both(o []fyne.CanvasObject, width float32) bool {
+	return width >= b.from && o[0].Visible() && o[1].Visible()
+}
+
+func (b *beside) heightFor(o []fyne.CanvasObject, width float32) float32 {
+	if b.both(o, width) {
+		return max(heightFor(o[0], b.left), heightFor(o[1], width-b.left-theme.Space16))
+	}
+	return (&column{gap: theme.Space16}).heightFor(o, width)
+}
+
+func (b *beside) Layout(o []fyne.CanvasObject, s fyne.Size) {
+	b.width = s.Width
+	if !b.both(o, s.Width) {
+		(&column{gap: theme.Space16}).Layout(o, s)
+		return
+	}
+	put(o[0], 0, 0, b.left, s.Height)
+	put(o[1], b.left+theme.Space16, 0, s.Width-b.left-theme.Space16, s.Height)
+}
+
+func (b *beside) MinSize(o []fyne.CanvasObject) fyne.Size {
+	w := minWidth(o)
+	return fyne.NewSize(w, b.heightFor(o, max(w, b.width)))
+}
+
 // Header is the line at the top of a page: a name, something quiet beside it,
 // and buttons at the right.
 type Header struct {

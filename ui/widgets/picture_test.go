@@ -5,6 +5,7 @@ import (
 	"flag"
 	"image"
 	"image/color"
+	imagedraw "image/draw"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -125,19 +126,30 @@ func different(a, b image.Image) int {
 	if a.Bounds() != b.Bounds() {
 		return a.Bounds().Dx() * a.Bounds().Dy()
 	}
+	p, q := pixels(a), pixels(b)
+	if bytes.Equal(p, q) {
+		return 0
+	}
 	n := 0
-	for y := range a.Bounds().Dy() {
-		for x := range a.Bounds().Dx() {
-			c, d := rgba(a, x, y), rgba(b, x, y)
-			for i := range c {
-				if diff := c[i] - d[i]; diff > 12 || diff < -12 {
-					n++
-					break
-				}
+	for i := 0; i < len(p); i += 4 {
+		for j := i; j < i+4; j++ {
+			if d := int(p[j]) - int(q[j]); d > 12 || d < -12 {
+				n++
+				break
 			}
 		}
 	}
 	return n
+}
+
+// pixels are four octets each.
+func pixels(img image.Image) []byte {
+	if n, ok := img.(*image.NRGBA); ok {
+		return n.Pix
+	}
+	n := image.NewNRGBA(img.Bounds())
+	imagedraw.Draw(n, n.Bounds(), img, image.Point{}, imagedraw.Src)
+	return n.Pix
 }
 
 func rgba(img image.Image, x, y int) [4]int {

@@ -301,6 +301,12 @@ var windows = []picture{
 	{"window-640", 640, 500, windowOf(1, stepsBox(steps(), false))},
 	{"window-editor", 880, 700, editor},
 	{"window-editor-narrow", 420, 700, editor},
+	{"window-spacious", 1280, 640, func() fyne.CanvasObject {
+		p := NewPage(ColumnSpacious, nil, NewColumn(theme.Space16, panel(3)(), NewFactsAndTraffic(factsGrid(viewmodel.Weak)(), graph(180)())), nil)
+		l := NewProfileList(listTexts, ListActions{})
+		l.SetModel(ListModel{Rows: listRows(5), Movable: true})
+		return NewAdaptive(&AdaptiveLayout{}, l, p)
+	}},
 	{"window-start", 880, 640, startPage},
 	{"window-start-narrow", 420, 500, startPage},
 }
