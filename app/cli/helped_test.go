@@ -240,10 +240,10 @@ func (d *desk) run(args ...string) (status int, stdout, stderr string) {
 // runUntil is run with an end, and with what is called at words of the output.
 func (d *desk) runUntil(ctx context.Context, at map[string]func(), args ...string) (status int, stdout, stderr string) {
 	d.Helper()
-	out := &watched{seen: at}
-	var errs bytes.Buffer
-	status = runCommand(ctx, nil, args, Streams{strings.NewReader(""), out, &errs}, d.around)
-	return status, out.String(), errs.String()
+	screen := &watched{seen: at}
+	var second bytes.Buffer
+	status = runCommand(ctx, nil, args, Streams{strings.NewReader(""), screen, &second}, d.around)
+	return status, screen.String(), second.String()
 }
 
 // expect runs a command line whose end and output are known; a word of the output

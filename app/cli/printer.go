@@ -209,6 +209,7 @@ func (p *humanPrinter) status(at time.Time, s api.Status) {
 			return
 		}
 		if before.State == "" && s.Since.Before(p.began) {
+			p.connected = true
 			fmt.Fprintf(p.out, "Connected already, since %s.\n", clock(at, s.Since))
 			return
 		}
@@ -218,6 +219,11 @@ func (p *humanPrinter) status(at time.Time, s api.Status) {
 		p.told = ""
 		n := s.Network
 		p.stateLine(at, api.StateEvent{State: s.State, Address: n.Address, MTU: n.MTU, Suite: n.Suite, Interface: n.Interface, Server: n.Server})
+	case api.Disconnected:
+		if changed && p.connected && !p.ending && s.Failure == nil {
+			fmt.Fprintln(p.out, "Disconnected.") // somebody else wanted it
+		}
+		fallthrough
 	default:
 		if changed {
 			p.stateLine(at, api.StateEvent{State: s.State})

@@ -158,6 +158,7 @@ func TestUpOddities(t *testing.T) {
 		{"the helper goes away", []string{connecting}, 4, "culvert up: The helper is not running."},
 		{"a login on a phone", []string{connecting, `"type":"state","state":"waiting","seconds_left":88`, connected}, 0, "approve"},
 		{"the same failure again", []string{`"type":"state","state":"reconnecting"`, down, down, down, connected}, 0, "  evidence  seen\n  ✗ No VPN server answered.\n  ✗ No VPN server answered.\n"},
+		{"somebody disconnects while it is away", []string{connected, `"type":"state","state":"reconnecting"`, ended}, 0, "Connecting again.\nDisconnected.\n"},
 		{"noise", []string{connecting, `"type":"of a later version"`, `"type":"stage","stage":"phase1","state":"started"`, connected}, 0, "Connected to"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -165,7 +166,11 @@ func TestUpOddities(t *testing.T) {
 			d.profile("Office", "")
 			s := script{events: c.events}
 			d.around.helper = s.serve(t)
-			status, stdout, stderr := d.run("up", "Office")
+			args := []string{"up", "Office"}
+			if c.events[0] == connected {
+				args = append(args, "--wait")
+			}
+			status, stdout, stderr := d.run(args...)
 			if status != c.status || !strings.Contains(stdout+stderr, c.want) {
 				t.Errorf("status %d\n%s%s\nwant %d and %q", status, stdout, stderr, c.status, c.want)
 			}
