@@ -339,3 +339,18 @@ func TestSecretBox(t *testing.T) {
 		t.Error("nothing to ask")
 	}
 }
+
+func TestReached(t *testing.T) {
+	w := english(t)
+	for stage, want := range map[api.Stage][2]string{
+		failure.Resolve: {"", "Find the server"}, failure.Phase1: {"The server was found", "Secure the line"},
+		failure.Phase2: {"The server was found and the line is secure", "Start encryption"}, failure.Tunnel: {"The server was found and the line is secure", "Open the tunnel"},
+		failure.Session: {"The tunnel is open", "Open a session"}, failure.Link: {"The tunnel is open", "Prepare the link"}, failure.Authenticate: {"The tunnel is open", "Sign in"},
+		failure.Network: {"You are signed in", "Get an address"}, failure.Routes: {"You have an address", "Set up this computer"}, failure.Connected: {"The connection was up", ""}, 0: {"", ""},
+	} {
+		c := w.Card(heard(api.Status{State: api.Disconnected, Profile: nameOf(office()), Failure: &api.FailureEvent{Stage: stage, Code: failure.PathDead}}), office(), Program{}, noon)
+		if c.Reached != want[0] || c.Stopped != want[1] {
+			t.Errorf("%v: %q, %q, want %q", stage, c.Reached, c.Stopped, want)
+		}
+	}
+}

@@ -66,13 +66,14 @@ func NewEditor(c EditorConfig) (*Editor, error) {
 	}
 	e := &Editor{readOnly: c.ReadOnly, keychain: c.Keychain, plain: plain, was: maps.Clone(plain), available: map[string]map[string]bool{},
 		kept: map[string]bool{}, typed: map[string]api.Secret{}, told: map[string]bool{}, typing: map[string]time.Time{}, open: map[string]bool{}}
+	e.is = maps.Clone(plain)
 	if c.Profile != nil {
-		if e.was, err = flatten(c.Profile); err != nil {
+		if e.is, err = flatten(c.Profile); err != nil {
 			return nil, err
 		}
 		e.id = c.Profile.ID
 		if !c.New {
-			e.name = c.Profile.Name
+			e.name, e.was = c.Profile.Name, maps.Clone(e.is)
 		}
 	}
 	for _, key := range c.Kept {
@@ -85,9 +86,27 @@ func NewEditor(c EditorConfig) (*Editor, error) {
 			e.available[s.key][value] = s.available(plain, value)
 		}
 	}
-	e.is = maps.Clone(e.was)
 	e.check()
 	return e, nil
+}
+
+// Paste replaces all that is in the fields by another profile's, but for the name
+// of one that is saved. The error is a profile that cannot be written as a file.
+func (e *Editor) Paste(p *profile.Profile) error {
+	if e.readOnly {
+		return nil
+	}
+	is, err := flatten(p)
+	if err != nil {
+		return err
+	}
+	if e.name != "" {
+		is["name"] = e.is["name"]
+	}
+	e.is = is
+	clear(e.typing)
+	e.check()
+	return nil
 }
 
 // asked is the values whose availability matters: choices, or any that is right.

@@ -194,7 +194,7 @@ func reached(s api.Stage) string {
 		return "reached.address"
 	case s > failure.Authenticate:
 		return "reached.signedin"
-	case s > failure.Session:
+	case s > failure.Tunnel:
 		return "reached.tunnel"
 	case s > failure.Phase1:
 		return "reached.secure"

@@ -301,3 +301,55 @@ func (s *Steps) Lines(height float32) (from, to int) {
 	}
 	return max(s.Around-1, 0), min(s.Around+2, len(s.Rows))
 }
+
+// Imported is what was understood of one connection, and what was left out and why.
+// The error is a profile that cannot be written.
+func (w *Words) Imported(i *importer.Imported) ([]ImportRow, error) {
+	var secrets []string
+	for _, s := range []struct {
+		field string
+		value []byte
+	}{{FieldPSK, i.Secrets.PSK}, {FieldPassword, i.Secrets.Password}, {FieldTunnelSecret, i.Secrets.TunnelSecret}} {
+		if len(s.value) > 0 {
+			secrets = append(secrets, s.field)
+		}
+	}
+	rows, err := w.ImportRows(i.Profile, secrets)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range i.Missing {
+		field, fault := FieldServer, "fault.server.empty"
+		if key == "user" {
+			field, fault = key, "fault.user.empty"
+		}
+		rows = append(rows, ImportRow{Field: w.fieldLabel(field), Value: w.Text(fault)})
+	}
+	for _, item := range i.LeftOut {
+		rows = append(rows, ImportRow{Field: line(item.Key), Value: line(item.Why)})
+	}
+	return rows, nil
+}
+
+// ImportFault is why nothing was understood, where more can be said than that.
+func (w *Words) ImportFault(err error) string {
+	switch {
+	case errors.Is(err, importer.ErrTooLarge):
+		return w.Text("import.large")
+	case errors.Is(err, importer.ErrEncrypted):
+		return w.Text("import.encrypted")
+	}
+	var faults *profile.Error
+	if errors.As(err, &faults) {
+		return line(faults.Error())
+	}
+	return ""
+}
+
+// ConnectTo is the question for the secrets of a profile.
+func (w *Words) ConnectTo(p *profile.Profile) string {
+	return w.with("ask.title", "Name", line(p.Name))
+}
+
+// SecretLabel is a secret's name for people.
+func (w *Words) SecretLabel(name api.SecretName) string { return w.fieldLabel(secretField(name)) }

@@ -220,7 +220,7 @@ func TestAmounts(t *testing.T) {
 	en, de, fr := english(t), NewWords(read(t, "de")), NewWords(read(t, "fr"))
 	for _, c := range []struct{ got, want string }{
 		{en.Bytes(0), "0\u00a0B"}, {en.Bytes(999), "999\u00a0B"}, {en.Bytes(1000), "1.00\u00a0kB"}, {en.Bytes(87300000), "87.3\u00a0MB"}, {en.Bytes(1240000000), "1.24\u00a0GB"},
-		{en.Bytes(999999), "1.00\u00a0MB"}, {en.Bytes(99960000), "100\u00a0MB"}, {en.Bytes(1 << 63), "9223372\u00a0TB"},
+		{en.Bytes(9950000), "9.95\u00a0MB"}, {en.Bytes(9996000), "10.0\u00a0MB"}, {en.Bytes(999999), "1.00\u00a0MB"}, {en.Bytes(99960000), "100\u00a0MB"}, {en.Bytes(1 << 63), "9223372\u00a0TB"},
 		{de.Bytes(1240000000), "1,24\u00a0GB"}, {fr.Bytes(1240000000), "1,24\u00a0Go"},
 		{en.Rate(21400000), "21.4\u00a0Mbit/s"}, {en.Rate(1600000), "1.6\u00a0Mbit/s"}, {en.Rate(640000), "640\u00a0kbit/s"}, {en.Rate(0), "0\u00a0kbit/s"},
 		{en.Rate(3200), "3.2\u00a0kbit/s"}, {en.Rate(999600), "1.0\u00a0Mbit/s"}, {en.Rate(2.5e9), "2.5\u00a0Gbit/s"}, {en.Rate(450e6), "450\u00a0Mbit/s"},
