@@ -259,32 +259,3 @@ func TestProfilesEdit(t *testing.T) {
 	edits = []string{good}
 	d.expect(0, "“Office” is saved.\n", "", "profiles", "edit", "Office")
 }
-
-func TestEditor(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "a file")
-	if err := os.WriteFile(file, []byte("a\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("VISUAL", "")
-	t.Setenv("EDITOR", "sed -i s/a/b/")
-	if err := runEditor(t.Context(), file, Streams{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("VISUAL", "sed -i s/b/c/")
-	if err := runEditor(t.Context(), file, Streams{}); err != nil {
-		t.Fatal(err)
-	}
-	if text, _ := os.ReadFile(file); string(text) != "c\n" {
-		t.Errorf("the file is %q, want c", text)
-	}
-	t.Setenv("VISUAL", "false")
-	if err := runEditor(t.Context(), file, Streams{}); err == nil {
-		t.Error("an editor that fails is no error")
-	}
-	t.Setenv("VISUAL", "")
-	t.Setenv("EDITOR", "")
-	t.Setenv("PATH", t.TempDir())
-	if err := runEditor(t.Context(), file, Streams{}); err == nil || !strings.Contains(err.Error(), "set VISUAL or EDITOR") {
-		t.Errorf("no editor: %v", err)
-	}
-}
