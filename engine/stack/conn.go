@@ -106,6 +106,7 @@ type Conn struct {
 	path       *dataplane.Path
 	counters   dataplane.Counters
 	fed        int64            // counters' LastTx, as the machines were told
+	fedPackets uint64           // and TxPackets
 	failed     *failure.Failure // why the connection is being ended
 	giveUpAt   time.Time        // of parting and stopping
 	callAt     time.Time        // when the first SCCRQ is due
@@ -352,7 +353,7 @@ func (c *Conn) AwaitsData() bool {
 
 // DataSent says that the data plane has sent something since Advance was called
 // last.
-func (c *Conn) DataSent() bool { return c.counters.LastTx.Load() != c.fed }
+func (c *Conn) DataSent() bool { return c.counters.TxPackets.Load() != c.fedPackets }
 
 // feed tells the machines when the data plane last heard from the peer and last
 // sent, so that none of them asks for a sign of life that is already there.
@@ -371,10 +372,11 @@ func (c *Conn) feed() {
 	if ns := c.counters.LastRx.Load(); c.ike == nil && ns != 0 {
 		last = time.Unix(0, ns)
 	}
-	c.fed = c.counters.LastTx.Load()
-	if c.ike != nil && c.fed != 0 {
-		// Until IP flows it is L2TP and PPP that wait for answers, and say so.
-		c.ike.Sent(time.Unix(0, c.fed), c.netUp)
+	if ns := c.counters.LastTx.Load(); c.ike != nil && ns != c.fed {
+		// IP: for the answers to their own messages L2TP and PPP wait themselves.
+		n := c.counters.TxPackets.Load()
+		c.ike.Sent(time.Unix(0, ns), n != c.fedPackets)
+		c.fed, c.fedPackets = ns, n
 	}
 	if last.IsZero() {
 		return
