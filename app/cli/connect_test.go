@@ -233,7 +233,7 @@ func TestUpWhich(t *testing.T) {
 		d.expect(0, "Connected to", "", "up", ref)
 		d.expect(0, "Disconnected.", "", "down")
 	}
-	d.expect(0, "Connected to", "", "up", file, "--secrets", write(t, "s.toml", secretsText, 0o600))
+	d.expect(0, "Connected to", "", "up", file, "--secrets", write(t, "s.toml", "psk = \"k\"\npassword = \"p\"\n", 0o600))
 	d.expect(0, "Connected already, since ", "", "up", file)
 	d.expect(0, "Disconnected.", "", "down")
 	d.expect(2, "", `culvert up: there is no profile "home"; there is: Office`+"\n", "up", "home")
