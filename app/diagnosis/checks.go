@@ -24,6 +24,7 @@ const (
 	OthersRun         Finding = "others.run"
 	OthersNone        Finding = "others.none"
 	NameFound         Finding = "name.found"
+	NameAddress       Finding = "name.address"
 	GatewayAnswers    Finding = "gateway.answers"
 	GatewayQuiet4500  Finding = "gateway.quiet-4500"
 	GatewayQuietBoth  Finding = "gateway.quiet-both"
@@ -52,6 +53,7 @@ var findings = map[Finding]struct{ found, advice string }{
 	PortsUnknown:     {"Who has UDP ports 500 and 4500 is not known here", ""},
 	OthersRun:        {"Other VPN programs run: %s", "They may be connected at the same time, but not for the same networks."},
 	OthersNone:       {"No other VPN program runs", ""},
+	NameAddress:      {"%s is an address, and needs no look-up", ""},
 	NameFound:        {"%s is found: %s", ""},
 	GatewayAnswers:   {"A gateway answers at %s on UDP port 500%s", ""},
 	GatewayQuiet4500: {"There is no answer at %s on UDP port 4500", "Some gateways answer there only later. If connecting fails, have UDP port 4500 opened, or try another network."},

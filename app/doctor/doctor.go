@@ -173,7 +173,7 @@ func service(ctx context.Context, cfg Config) []Check {
 // resolve looks a gateway up.
 func resolve(ctx context.Context, cfg Config, server string) (netip.Addr, Check) {
 	if a, err := netip.ParseAddr(server); err == nil {
-		return a, found(Name, Good, diagnosis.NameFound, server, "it is an address")
+		return a, found(Name, Good, diagnosis.NameAddress, server)
 	}
 	addrs, err := cfg.Lookup(ctx, server)
 	if err != nil || len(addrs) == 0 {
