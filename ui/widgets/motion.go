@@ -41,32 +41,54 @@ func glide(f func(done float32)) (stop func()) {
 type spinner struct {
 	draw  func(angle float32) // in degrees; is to refresh what it changed, and that only
 	shown func() bool
-	anim  *fyne.Animation
-	step  int
+}
+
+// turning are all spinners that turn, and what turns them: together, since each
+// frame of its own would have the whole window painted.
+var turning struct {
+	spinners map[*spinner]bool
+	anim     *fyne.Animation
+	step     int
 }
 
 // run turns, or stands still.
 func (s *spinner) run(on bool) {
 	on = on && moves()
+	t := &turning
 	switch {
-	case on && s.anim == nil:
-		s.anim = fyne.NewAnimation(turn, s.tick)
-		s.anim.Curve = fyne.AnimationLinear
-		s.anim.RepeatCount = fyne.AnimationRepeatForever
-		s.anim.Start()
-	case !on && s.anim != nil:
-		s.anim.Stop()
-		s.anim = nil
-		s.step = 0
+	case on == t.spinners[s]:
+	case on:
+		if t.spinners == nil {
+			t.spinners = map[*spinner]bool{}
+		}
+		t.spinners[s] = true
+		if t.anim == nil {
+			t.anim = fyne.NewAnimation(turn, tick)
+			t.anim.Curve = fyne.AnimationLinear
+			t.anim.RepeatCount = fyne.AnimationRepeatForever
+			t.anim.Start()
+		}
+	default:
+		delete(t.spinners, s)
 		s.draw(0)
+		if len(t.spinners) == 0 {
+			t.anim.Stop()
+			t.anim, t.step = nil, 0
+		}
 	}
 }
 
-func (s *spinner) tick(done float32) {
+// tick is called for each frame of the screen.
+func tick(done float32) {
+	t := &turning
 	step := int(done*frames) % frames
-	if step == s.step || held || !s.shown() {
+	if step == t.step || held {
 		return
 	}
-	s.step = step
-	s.draw(float32(step) * 360 / frames)
+	t.step = step
+	for s := range t.spinners {
+		if s.shown() {
+			s.draw(float32(step) * 360 / frames)
+		}
+	}
 }

@@ -30,6 +30,7 @@ var variants = map[string]fyne.ThemeVariant{"light": fynetheme.VariantLight, "da
 func start(t *testing.T, variant string) {
 	t.Helper()
 	a := test.NewTempApp(t)
+	turning.spinners, turning.anim, turning.step = nil, nil, 0 // those of other apps
 	a.Settings().SetTheme(theme.Fixed(variants[variant]))
 }
 

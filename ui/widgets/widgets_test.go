@@ -111,10 +111,14 @@ func TestMotion(t *testing.T) {
 // TestSpinner has the ring drawn 20 times a second, and only while it is seen.
 func TestSpinner(t *testing.T) {
 	seen, drawn := true, 0
-	s := spinner{shown: func() bool { return seen }, draw: func(float32) { drawn++ }}
+	start(t, "light")
+	s := &spinner{shown: func() bool { return seen }, draw: func(float32) { drawn++ }}
+	other := &spinner{shown: func() bool { return true }, draw: func(float32) {}}
+	s.run(true)
+	other.run(true)
 	second := func() {
 		for i := range 60 { // frames of a screen
-			s.tick(float32(i) / 60 / float32(turn.Seconds()))
+			tick(float32(i) / 60 / float32(turn.Seconds()))
 		}
 	}
 	second()
@@ -132,6 +136,15 @@ func TestSpinner(t *testing.T) {
 	second()
 	if drawn != 0 {
 		t.Errorf("drawn %d times while the window is hidden", drawn)
+	}
+	anim := turning.anim
+	s.run(false)
+	if turning.anim != anim || drawn != 1 {
+		t.Errorf("one ring that stops stops the other, or does not go back: drawn %d", drawn)
+	}
+	other.run(false)
+	if turning.anim != nil {
+		t.Error("nothing turns, and the clock runs on")
 	}
 }
 
