@@ -117,7 +117,7 @@ var only = map[string][]string{
 	"app/diagnosis":          {"app/api", "engine/failure"},
 	"app/supervisor":         {"app/api", "app/diagnosis", "app/profile", "engine/failure"},
 	"assets":                 {},
-	"ui/viewmodel":           {"app/api", "app/diagnosis", "app/profile", "engine/failure", "engine/suite"},
+	"ui/viewmodel":           {"app/api", "app/diagnosis", "app/importer", "app/profile", "engine/failure", "engine/suite"},
 	"ui/theme":               {},
 	"ui/widgets":             {"assets", "ui/theme", "ui/viewmodel"},
 }

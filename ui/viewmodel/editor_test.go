@@ -431,3 +431,23 @@ func TestEditorsAreApart(t *testing.T) {
 		t.Error("a change of one is a change of the other")
 	}
 }
+
+// Pasted settings replace what is there, but for the name of a profile that is
+// saved; what was imported is worth keeping before anybody types.
+func TestPaste(t *testing.T) {
+	p := office()
+	p.Name, p.Servers = "Pasted", []string{"other.example.com"}
+	e := edit(t, EditorConfig{Profile: office(), Keychain: true})
+	if err := e.Paste(p); err != nil || !e.Dirty() {
+		t.Fatalf("Paste: %v, dirty %t", err, e.Dirty())
+	}
+	if got, _ := e.Save(); got == nil || got.Name != "Office" || got.Servers[0] != "other.example.com" || got.ID != office().ID {
+		t.Errorf("saved %+v", got)
+	}
+	if e = edit(t, EditorConfig{Profile: p, New: true, Keychain: true}); !e.Dirty() {
+		t.Error("an imported profile is nothing to keep")
+	}
+	if e = edit(t, EditorConfig{Profile: office(), ReadOnly: true}); e.Paste(p) != nil || e.Dirty() {
+		t.Error("pasted into what belongs to the machine")
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/importer"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine/failure"
 )
@@ -370,5 +371,31 @@ func TestPages(t *testing.T) {
 	}
 	if s := w.Settings(); len(s.Rows) != 2 || s.Rows[0].Does != ReduceMotion {
 		t.Errorf("Settings = %+v", s)
+	}
+}
+
+// What was understood, what is missing, and what was left out and why; no secret.
+func TestImported(t *testing.T) {
+	w := english(t)
+	i := &importer.Imported{Profile: office(), Secrets: profile.Secrets{Password: []byte("invented")}, Missing: []string{"servers", "user"},
+		LeftOut: []importer.Item{{Key: "Proxy", Why: "Culvert has no proxy."}}}
+	i.Profile.Name, i.Profile.Servers, i.Profile.User = "", nil, ""
+	rows, err := w.Imported(i)
+	want := []ImportRow{{true, "Password", "Password found"}, {false, "Server", "Culvert needs the name or address of the server."},
+		{false, "User name", "Culvert needs the user name."}, {false, "Proxy", "Culvert has no proxy."}}
+	if err != nil || !slices.Equal(rows, want) {
+		t.Errorf("Imported = %+v, %v\nwant %+v", rows, err, want)
+	}
+	_, faults := profile.Parse("pasted", []byte("nonsense = 1"))
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{fmt.Errorf("x: %w", importer.ErrEncrypted), "This file is encrypted. Ask your administrator for one that is not."},
+		{importer.ErrTooLarge, "This is too large to be VPN settings."}, {errors.New("x"), ""}, {faults, line(faults.Error())},
+	} {
+		if got := w.ImportFault(c.err); got != c.want {
+			t.Errorf("ImportFault(%v) = %q, want %q", c.err, got, c.want)
+		}
 	}
 }

@@ -1,9 +1,11 @@
 package viewmodel
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/importer"
 	"github.com/culvert-vpn/culvert/app/profile"
 )
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/importer"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine/failure"
 )
@@ -253,6 +254,9 @@ func walkPages(t *testing.T, w *Words, plain *profile.Profile) {
 	ticks.AskPassword, ticks.Reconnect.OnDrop = true, false
 	if _, err := w.ImportRows(ticks, nil); err != nil {
 		t.Error(err)
+	}
+	for _, err := range []error{importer.ErrTooLarge, importer.ErrEncrypted} {
+		w.ImportFault(err)
 	}
 	w.AdminPage(nil)
 	w.AdminPage(plain)
