@@ -115,13 +115,40 @@ func placesOf(text string) []string {
 	return slices.Compact(p)
 }
 
+// said is the keys that windows ask for themselves, by their names in the sources.
+func said(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\.(?:Text|Plural)\("([a-z0-9_.-]+)"`).FindAllSubmatch(data, -1) {
+			keys = append(keys, string(m[1]))
+		}
+	}
+	return keys
+}
+
 // Every text that is asked for is there in every language, and every text that is
 // there is asked for.
 func TestKeys(t *testing.T) {
+	windows := said(t)
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
 			c := read(t, language)
 			walk(t, NewWords(c))
+			for _, key := range windows {
+				c.used[key] = true
+				if c.texts[key] == nil {
+					t.Errorf("a window says %s, which is no text", key)
+				}
+			}
 			for _, key := range slices.Sorted(maps.Keys(c.texts)) {
 				if !c.used[key] {
 					t.Errorf("%s is never said", key)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/importer"
+	"github.com/culvert-vpn/culvert/app/importer"
 	"github.com/culvert-vpn/culvert/app/profile"
 )
 
@@ -96,6 +97,7 @@ func (w *Words) Start(c Conditions) *Start {
 
 // Importing is the words of the page that shows what was understood.
 type Importing struct {
+	Title         string // before anything is read
 	Heading       string
 	Drop          string // that a file can be dropped
 	Nothing       string // when there are no settings in it
@@ -116,12 +118,13 @@ const (
 	CopyPage     Action = "copy-page"
 	ReduceMotion Action = "reduce-motion"
 	NoNotes      Action = "no-notes"
+	StartAtLogin Action = "start-at-login"
 )
 
 // Importing is the import page for that many profiles that are ticked.
 func (w *Words) Importing(ticked int) Importing {
 	return Importing{
-		Heading: w.Text("import.title"), Drop: w.Text("import.drop"), Nothing: w.Text("import.nothing"), Readable: w.Text("import.readable"),
+		Title: w.Text("import.page"), Heading: w.Text("import.title"), Drop: w.Text("import.drop"), Nothing: w.Text("import.nothing"), Readable: w.Text("import.readable"),
 		SecretFound: w.Text("import.secret"), Add: Button{w.count("import.add", ticked), AddProfiles}, Cancel: Button{w.Text("editor.cancel"), GoBack},
 		Paste: w.button(PasteText), OpenFile: w.button(OpenFile),
 	}
@@ -231,7 +234,8 @@ type About struct {
 	Heading, Sentence string
 	Versions          []Fact
 	LicencesTitle     string
-	Licences          string
+	Licence           string // of this program, in a sentence
+	Licences          string // of what it is made of
 }
 
 // About is the page about the program; helper is "" while it is not known.
@@ -243,7 +247,7 @@ func (w *Words) About(window, helper, licences string) About {
 		return Fact{Key: key, Label: w.Text("about." + key), Copied: w.Text("fact.copied"), Value: value}
 	}
 	return About{Heading: "Culvert", Sentence: w.Text("about.sentence"), Versions: []Fact{fact("window", window), fact("helper", helper)},
-		LicencesTitle: w.Text("about.licences"), Licences: licences}
+		LicencesTitle: w.Text("about.licences"), Licence: w.Text("about.licence"), Licences: licences}
 }
 
 // Settings is the page of the program's own settings.
@@ -259,10 +263,15 @@ type Setting struct {
 	Text, Help string
 }
 
-// Settings is the page of the program's own settings.
-func (w *Words) Settings() Settings {
+// Settings is the page of the program's own settings; login says that the program
+// can start with the session.
+func (w *Words) Settings(login bool) Settings {
 	s := Settings{Heading: w.Text("settings.title"), Keys: w.Text("settings.keys")}
-	for _, a := range []Action{ReduceMotion, NoNotes} {
+	all := []Action{ReduceMotion, NoNotes}
+	if login {
+		all = append([]Action{StartAtLogin}, all...)
+	}
+	for _, a := range all {
 		s.Rows = append(s.Rows, Setting{a, w.Text("settings." + string(a)), w.Text("settings." + string(a) + ".help")})
 	}
 	return s
@@ -355,3 +364,17 @@ func (w *Words) ConnectTo(p *profile.Profile) string {
 
 // SecretLabel is a secret's name for people.
 func (w *Words) SecretLabel(name api.SecretName) string { return w.fieldLabel(secretField(name)) }
+
+// Terminal is the words around a line to be typed in a terminal.
+type Terminal struct{ Title, Sentence, Copy, Close string }
+
+// Terminal is the words around a line to be typed in a terminal.
+func (w *Words) Terminal() Terminal {
+	return Terminal{w.Text("terminal.title"), w.Text("terminal.sentence"), w.Text("terminal.copy"), w.Text("dialog.close")}
+}
+
+// Close is the button of a dialog that only says something.
+func (w *Words) Close() string { return w.Text("dialog.close") }
+
+// DemoName is the name of the practice gateway's profile.
+func (w *Words) DemoName() string { return w.Text("demo.name") }
