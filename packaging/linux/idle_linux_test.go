@@ -41,8 +41,9 @@ func TestIdle(t *testing.T) {
 // gateway or come from it is the protocols'.
 func (r *room) quiet(what string, d time.Duration) {
 	r.t.Helper()
-	// What a connection or a request leaves to do is done in a few seconds.
-	<-time.After(8 * time.Second)
+	// What a connection or a request leaves to do is done by then, such as the
+	// system's words to its new interface that nobody answers.
+	<-time.After(15 * time.Second)
 	tasks := r.path("/proc/" + r.property("MainPID") + "/task/*/status")
 	tick := time.NewTicker(sampling)
 	defer tick.Stop()
