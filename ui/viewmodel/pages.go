@@ -6,7 +6,6 @@ import (
 
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/importer"
-	"github.com/culvert-vpn/culvert/app/importer"
 	"github.com/culvert-vpn/culvert/app/profile"
 )
 
