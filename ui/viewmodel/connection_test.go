@@ -325,7 +325,7 @@ func TestSecretBox(t *testing.T) {
 	w := english(t)
 	p := office()
 	b := w.SecretBox(p, []api.SecretName{api.PSK, api.Password}, true)
-	if b == nil || b.Title != "Office needs this to connect" || len(b.Fields) != 2 || b.Fields[0].Key != FieldPSK || b.Fields[1].Label != "Password" || b.Connect.Does != Connect {
+	if b == nil || b.Title != "Connect to Office" || len(b.Fields) != 2 || b.Fields[0].Key != FieldPSK || b.Fields[1].Label != "Password" || b.Connect.Does != Connect {
 		t.Fatalf("SecretBox = %+v", b)
 	}
 	if b.Fields[1].Help != "Kept in this computer's keychain." {

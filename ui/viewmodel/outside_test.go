@@ -369,7 +369,7 @@ func TestPages(t *testing.T) {
 	if b := w.About("1.4", "", "MIT"); b.Versions[1].Value != "–" || b.Heading != "Culvert" {
 		t.Errorf("About = %+v", b)
 	}
-	if s := w.Settings(); len(s.Rows) != 2 || s.Rows[0].Does != ReduceMotion {
+	if s := w.Settings(false); len(s.Rows) != 2 || s.Rows[0].Does != ReduceMotion {
 		t.Errorf("Settings = %+v", s)
 	}
 }
@@ -391,8 +391,8 @@ func TestImported(t *testing.T) {
 		err  error
 		want string
 	}{
-		{fmt.Errorf("x: %w", importer.ErrEncrypted), "This file is encrypted. Ask your administrator for one that is not."},
-		{importer.ErrTooLarge, "This is too large to be VPN settings."}, {errors.New("x"), ""}, {faults, line(faults.Error())},
+		{fmt.Errorf("x: %w", importer.ErrEncrypted), "This file is encrypted. Ask for it without encryption."},
+		{importer.ErrTooLarge, "This file is too large."}, {errors.New("x"), ""}, {faults, line(faults.Error())},
 	} {
 		if got := w.ImportFault(c.err); got != c.want {
 			t.Errorf("ImportFault(%v) = %q, want %q", c.err, got, c.want)
