@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/engine/failure"
 )
 
 // TestWhole connects, sends through the tunnel, and disconnects; afterwards the
@@ -82,7 +83,8 @@ func TestOrderlyEnd(t *testing.T) {
 }
 
 // TestNobodyThere: while a gateway is tried that does not answer the network is
-// closed, and Disconnect opens it at once.
+// closed, and Disconnect opens it at once. Ending
+// the helper takes no longer.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
@@ -107,5 +109,15 @@ func TestNobodyThere(t *testing.T) {
 	d.log.state(t, from, api.Disconnected)
 	t.Logf("disconnected after %v", time.Since(began).Round(time.Millisecond))
 	same(t, "disconnected", r.state(), before)
+
+	from = d.log.len()
+	d.connect(profile())
+	d.log.until(t, from, "phase 1", stageIs(failure.Phase1, api.Started))
+	began = time.Now()
+	d.term(t)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the helper ended after %v, want it within five seconds", took)
+	}
+	same(t, "ended", r.state(), before)
 	wire.report(t)
 }

@@ -112,6 +112,7 @@ func crashes(t *testing.T, closed bool, points []point) {
 		if p.delay > 0 {
 			c.delay = time.Duration(chance.Int64N(int64(p.delay)))
 		}
+		c.again = time.Duration(chance.Int64N(int64(maxAgain)))
 		c.run()
 		if t.Failed() {
 			t.Fatalf("at: %s, %v later", p.name, c.delay)
@@ -122,6 +123,10 @@ func crashes(t *testing.T, closed bool, points []point) {
 	}
 }
 
+// maxAgain is how long the helper that comes back lives at most before it is
+// killed, too: longer than it takes to put all in order.
+const maxAgain = 40 * time.Millisecond
+
 // crash is one of them.
 type crash struct {
 	*room
@@ -131,6 +136,7 @@ type crash struct {
 	closed bool
 	wire   *capture
 	delay  time.Duration
+	again  time.Duration // until the next one
 }
 
 func (c *crash) run() {
@@ -163,6 +169,10 @@ func (c *crash) run() {
 		c.room.ip("route replace default via 192.0.2.1", "addr del 192.0.2.11/24 dev eth0")
 	}
 
+	// Putting in order is interrupted, too.
+	second := start(t, c.client, c.dir, "/usr/sbin/culvertd", "--state", "/"+stateDir)
+	<-time.After(c.again)
+	second.kill()
 	d = c.begin()
 	if p.after != disconnecting {
 		c.closeFrom(time.Now()) // if it was not closed yet
@@ -172,7 +182,7 @@ func (c *crash) run() {
 		want = []api.State{api.Blocked}
 	}
 	s := d.log.state(t, 0, want...)
-	again := time.Since(died)
+	took := time.Since(died)
 	if c.closed && p.after != disconnecting {
 		c.stillClosed(p.name)
 		c.wire.tight(t, p.name)
@@ -180,7 +190,7 @@ func (c *crash) run() {
 		d.disconnected()
 	}
 	same(t, p.name, textOf(c.parts()), textOf(c.before))
-	t.Logf("%-36s +%-8v %s %v later, in order", p.name, c.delay.Round(10*time.Microsecond), s.State, again.Round(time.Millisecond))
+	t.Logf("%-36s +%-8v again after %-8v %s %v later, in order", p.name, c.delay.Round(10*time.Microsecond), c.again.Round(10*time.Microsecond), s.State, took.Round(time.Millisecond))
 	d.term(t)
 	same(t, p.name+", ended", textOf(c.parts()), textOf(c.before))
 	c.nothingWritten()
