@@ -339,7 +339,7 @@ func (c *Conn) Deadline() time.Time {
 // runs: zero when Deadline is enough. A new pair of SAs is used for sending as
 // soon as the peer is seen to use it.
 func (c *Conn) Polling() time.Duration {
-	if len(c.children) > 1 {
+	if n := len(c.children); n > 1 && c.children[n-1].In != c.current {
 		return switchPoll
 	}
 	return 0
