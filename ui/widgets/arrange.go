@@ -8,45 +8,6 @@ import (
 	"github.com/culvert-vpn/culvert/ui/viewmodel"
 )
 
-// pair puts two objects side by side from a width on: the first one as wide as
-// left, the second one over the rest, both as high as the higher one.
-type pair struct{ left, from, gap, width float32 }
-
-// NewPair puts two objects side by side from a width on, and below each other
-// before.
-func NewPair(left, from, gap float32, first, second fyne.CanvasObject) *fyne.Container {
-	return container.New(&pair{left: left, from: from, gap: gap}, first, second)
-}
-
-func (p *pair) beside(o []fyne.CanvasObject, width float32) bool {
-	return width >= p.from && o[0].Visible() && o[1].Visible()
-}
-
-func (p *pair) heightFor(o []fyne.CanvasObject, width float32) float32 {
-	if p.beside(o, width) {
-		return max(heightFor(o[0], p.left), heightFor(o[1], width-p.left-p.gap))
-	}
-	return (&column{gap: p.gap}).heightFor(o, width)
-}
-
-// Layout is fyne.Layout's.
-func (p *pair) Layout(o []fyne.CanvasObject, s fyne.Size) {
-	p.width = s.Width
-	if !p.beside(o, s.Width) {
-		(&column{gap: p.gap}).Layout(o, s)
-		return
-	}
-	h := p.heightFor(o, s.Width)
-	put(o[0], 0, 0, p.left, h)
-	put(o[1], p.left+p.gap, 0, s.Width-p.left-p.gap, h)
-}
-
-// MinSize is fyne.Layout's.
-func (p *pair) MinSize(o []fyne.CanvasObject) fyne.Size {
-	w := minWidth(o)
-	return fyne.NewSize(w, p.heightFor(o, max(w, p.width)))
-}
-
 // NewSheet is the content of a dialog: as wide as it is told, and as high as that
 // takes; where the window is too low for it, it scrolls.
 func NewSheet(width, most float32, content fyne.CanvasObject) fyne.CanvasObject {

@@ -1,0 +1,68 @@
+// Command culvert-desktop is Culvert's window and its tray.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/lang"
+
+	"github.com/culvert-vpn/culvert/app/client"
+	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/app/version"
+	"github.com/culvert-vpn/culvert/assets"
+	"github.com/culvert-vpn/culvert/platform/display"
+	"github.com/culvert-vpn/culvert/platform/keyring"
+	"github.com/culvert-vpn/culvert/platform/login"
+	"github.com/culvert-vpn/culvert/platform/single"
+	"github.com/culvert-vpn/culvert/ui"
+)
+
+// id is by what Fyne keeps the settings.
+const id = "io.github.culvert"
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "culvert-desktop: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	hidden := len(args) == 1 && args[0] == "--hidden"
+	if len(args) > 0 && !hidden {
+		return fmt.Errorf("usage: culvert-desktop [--hidden]: with it, only the tray is shown at first")
+	}
+	if err := display.Check(); err != nil { // without one GLFW panics
+		return err
+	}
+	folders, err := profile.StandardFolders()
+	if err != nil {
+		return err
+	}
+	one, first, err := single.Claim("desktop")
+	if err != nil || !first {
+		return err // or the other one shows its window
+	}
+	defer one.Close()
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	app.SetMetadata(fyne.AppMetadata{ID: id, Name: "Culvert", Version: version.Text(), Migrations: map[string]bool{"fyneDo": true}})
+	if err := lang.AddTranslationsFS(assets.Translations, "translations"); err != nil {
+		return err
+	}
+	d := ui.New(ui.Config{
+		App: app.NewWithID(id), Helper: client.New(os.Getenv("CULVERT_SOCKET")), Store: profile.NewStore(folders), Keys: keyring.New(),
+		Login: login.New(program, "--hidden"), Version: version.Text(), System: runtime.GOOS + "/" + runtime.GOARCH,
+		Programs: filepath.Dir(program), Minimise: minimise, TrayHost: display.TrayHost,
+	})
+	one.OnWanted(func() { fyne.Do(d.Show) })
+	d.Run(hidden)
+	return nil
+}
