@@ -72,8 +72,8 @@ func newProfilePage(d *Desktop) *profilePage {
 	open := widgets.NewButton(widgets.Filled, d.words.Text("button.open-profile"), p.openFile)
 	p.faulty = widgets.NewColumn(theme.Space16, p.fault, widgets.NewActions(0, open))
 	p.empty = p.newEmpty()
-	p.body = widgets.NewColumn(theme.Space16, p.panel, p.waiting, p.card, p.steps,
-		widgets.NewFactsAndTraffic(p.facts, p.graph), p.faulty, p.empty)
+	p.body = widgets.NewColumn(theme.Space16, p.panel, p.waiting, p.card,
+		widgets.NewFactsAndTraffic(p.facts, p.graph), p.steps, p.faulty, p.empty)
 	p.page = widgets.NewPage(widgets.ColumnWide, p.header, p.body, nil)
 	p.shown = &view{object: p.page, place: viewmodel.AtDetail, refresh: p.refresh}
 	return p
