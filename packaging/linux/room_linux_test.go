@@ -35,7 +35,7 @@ type room struct {
 func (r *room) in(t *testing.T) *room { return &room{t, r.init} }
 
 // roomVar says in the environment of a copy of this program that it is to become
-// the systemd of a room; its value is where the room is.
+// the systemd of a room; its value is a directory with the layers of its root.
 const roomVar = "CULVERT_TEST_ROOM"
 
 func TestMain(m *testing.M) {
@@ -108,7 +108,6 @@ func newRoom(t *testing.T, installed string, files map[string]string) *room {
 		must(t, os.WriteFile(filepath.Join(top, path), []byte(text), 0o644))
 	}
 	// In layers, for nobody writes to the tree.
-	must(t, os.Mkdir(filepath.Join(dir, "room"), 0o755))
 	must(t, os.Symlink(lower, filepath.Join(dir, "tree")))
 	must(t, os.Symlink(installed, filepath.Join(dir, "installed")))
 
@@ -145,10 +144,12 @@ func newRoom(t *testing.T, installed string, files map[string]string) *room {
 // returns only an error.
 func enter(dir string) error {
 	runtime.LockOSThread() // the control group's namespace is of this thread
-	if err := private(); err != nil {
-		return err
+	// On top of /sys: that is a mount of its own in a chroot as well, where the
+	// root is none, and can be kept from telling others of what is mounted here.
+	const root = "/sys"
+	if err := unix.Mount("", root, "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("%s: %w", root, err)
 	}
-	root := filepath.Join(dir, "room")
 	if err := unix.Mount("tmpfs", root, "tmpfs", 0, "mode=755"); err != nil {
 		return fmt.Errorf("tmpfs: %w", err)
 	}
@@ -183,7 +184,7 @@ func enter(dir string) error {
 	if err := os.WriteFile(at("/etc/machine-id"), nil, 0o444); err != nil {
 		return err
 	}
-	if err := errors.Join(unix.Sethostname([]byte("room")), os.Chdir(at("/")), unix.Mount(".", "/", "", unix.MS_MOVE, ""), unix.Chroot(".")); err != nil {
+	if err := errors.Join(unix.Sethostname([]byte("room")), os.Chdir(at("/")), leave()); err != nil {
 		return fmt.Errorf("change the root: %w", err)
 	}
 	const systemd = "/lib/systemd/systemd"
@@ -191,20 +192,20 @@ func enter(dir string) error {
 		[]string{"container=culvert", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"})
 }
 
-// private keeps what is mounted from here on to this process. Where this is a
-// chroot, it is the root outside that has to be told.
-func private() error {
+// leave makes the working directory the root, and forgets the one outside. In a
+// chroot, which cannot be forgotten, it is one more chroot.
+func leave() error {
 	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	if !errors.Is(err, unix.EINVAL) {
-		return err
+	if errors.Is(err, unix.EINVAL) {
+		return unix.Chroot(".")
 	}
-	here, err := os.Open("/")
-	if err != nil {
-		return err
+	if err == nil {
+		err = unix.PivotRoot(".", ".") // the old one is now on top of the new one
 	}
-	defer here.Close()
-	return errors.Join(unix.Chroot("/proc/1/root"), unix.Chdir("/"), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-		here.Chdir(), unix.Chroot("."))
+	if err == nil {
+		err = unix.Unmount(".", unix.MNT_DETACH)
+	}
+	return err
 }
 
 // groupName is the control group of a room with that PID, in the root of the

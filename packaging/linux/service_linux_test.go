@@ -158,12 +158,13 @@ func connected(r *room) {
 	r.t.Logf("resident: %.1f MB connected", r.resident())
 	// Nobody sees the secrets or may change what others trust.
 	pid := r.property("MainPID")
-	r.run("nsenter", "-t", pid, "-m", "sh", "-c", "touch /etc/.resolv.conf.culvert && rm /etc/.resolv.conf.culvert")
+	inside := "nsenter -t " + pid + " -m -r -w " // its own root: never one outside of the room
+	r.sh(inside + "sh -c 'touch /etc/.resolv.conf.culvert && rm /etc/.resolv.conf.culvert'")
 	for what, command := range map[string]string{
 		"its state for others":  "setpriv --reuid=bob --regid=bob --clear-groups ls /var/lib/culvert",
-		"units of systemd":      "nsenter -t " + pid + " -m touch /etc/systemd/system/evil.service",
-		"programs":              "nsenter -t " + pid + " -m touch /usr/bin/evil",
-		"the kernel's settings": "nsenter -t " + pid + " -m sh -c 'echo 1 >/proc/sys/kernel/panic'",
+		"units of systemd":      inside + "touch /etc/systemd/system/probe.service",
+		"programs":              inside + "touch /usr/bin/probe",
+		"the kernel's settings": inside + "test -w /proc/sys/kernel/panic",
 	} {
 		if out, err := r.try("sh", "-c", command); err == nil {
 			r.t.Errorf("%s can be had:\n%s", what, out)
