@@ -2,6 +2,8 @@ package helper
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -163,11 +165,14 @@ func (l *loop) tell(e api.Event) {
 	switch e := e.(type) {
 	case api.Status:
 		l.cfg.Log.Info("state", "state", string(e.State), "attempt", e.Attempt)
-		l.hub.set(e)
 	case api.FailureEvent:
 		l.cfg.Log.Warn("failure", "stage", e.Stage.String(), "code", string(e.Code), "evidence", e.Evidence)
 	case api.StageEvent:
-		l.cfg.Log.Info("stage", "stage", e.Stage.String(), "state", string(e.State), "detail", e.Detail)
+		about := []any{"stage", e.Stage.String(), "state", string(e.State)}
+		for _, k := range slices.Sorted(maps.Keys(e.Detail)) {
+			about = append(about, k, e.Detail[k])
+		}
+		l.cfg.Log.Info("stage", about...)
 	}
 	l.hub.publish(time.Now(), e)
 }
