@@ -127,9 +127,15 @@ func (d *Desktop) allowTraffic() {
 
 func (d *Desktop) copyText(text string) { d.cfg.App.Clipboard().SetContent(text) }
 
+// menuEdge is what a menu keeps from the edges of the window.
+const menuEdge float32 = 8
+
 // menu shows a menu.
 func (d *Desktop) menu(items []viewmodel.MenuItem, at fyne.Position) {
-	widget.ShowPopUpMenuAtPosition(d.fyneMenu(items), d.window.Canvas(), at)
+	c := d.window.Canvas()
+	m := widget.NewPopUpMenu(d.fyneMenu(items), c)
+	room := c.Size().Subtract(m.MinSize()).SubtractWidthHeight(menuEdge, menuEdge)
+	m.ShowAtPosition(fyne.NewPos(max(min(at.X, room.Width), 0), max(min(at.Y, room.Height), 0)))
 }
 
 func (d *Desktop) fyneMenu(items []viewmodel.MenuItem) *fyne.Menu {

@@ -233,7 +233,7 @@ func (e *editorPage) reveal(key string) {
 	e.refresh()
 	if f := e.field(key); f != nil {
 		e.page.Reveal(f)
-		f.Focus()
+		f.FocusIn(e.d.window.Canvas())
 	}
 }
 

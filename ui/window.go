@@ -128,12 +128,19 @@ func (d *Desktop) showView(v *view) {
 	if d.view != nil && d.view != v && d.view.closed != nil {
 		d.view.closed()
 	}
+	changed := d.view != v
 	d.view = v
+	if changed { // Fyne would leave the keys with what is not shown any more
+		d.window.Canvas().Unfocus()
+	}
 	d.detail.Objects = []fyne.CanvasObject{v.object}
 	d.detail.Refresh()
 	d.showDetail(v != d.home.shown || d.adaptive.Detail)
 	if v.refresh != nil {
 		v.refresh(time.Now())
+	}
+	if changed && v == d.home.shown && d.adaptive.Form() != widgets.OneColumn && d.rows.Visible() {
+		d.rows.FocusRows()
 	}
 }
 

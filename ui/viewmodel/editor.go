@@ -304,6 +304,9 @@ func (e *Editor) changed(section string) []*fieldSpec {
 
 func (e *Editor) isChanged(s *fieldSpec) bool {
 	is := strings.TrimSpace(e.is[s.key])
+	if s.key == "name" && is == strings.TrimSpace(e.is[FieldServer]) {
+		return false // what it is called by itself
+	}
 	if s.kind == ListField {
 		return !slices.Equal(items(is), items(e.plain[s.key]))
 	}

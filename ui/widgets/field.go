@@ -186,11 +186,18 @@ func (f *Field) Text() string {
 
 // Focus gives its control the focus.
 func (f *Field) Focus() {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(f); c != nil {
+		f.FocusIn(c)
+	}
+}
+
+// FocusIn is Focus for a field that was not drawn yet: only its canvas knows it.
+func (f *Field) FocusIn(c fyne.Canvas) {
 	switch {
 	case f.several != nil:
-		f.several.focus()
+		f.several.focusIn(c)
 	default:
-		focus(f.control.(fyne.Focusable))
+		c.Focus(f.control.(fyne.Focusable))
 	}
 }
 
@@ -327,10 +334,11 @@ func (s *severalTicks) toggle(value string, on bool) {
 	s.changed(strings.Join(s.values, "\n"))
 }
 
-func (s *severalTicks) focus() {
+// focusIn gives the first box that can be ticked the focus.
+func (s *severalTicks) focusIn(c fyne.Canvas) {
 	for _, t := range s.ticks {
 		if t.Visible() && !t.Disabled() {
-			focus(t)
+			c.Focus(t)
 			return
 		}
 	}
