@@ -74,7 +74,7 @@ func TestForms(t *testing.T) {
 		if !strings.Contains(got, Masked) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
 			t.Errorf("%s: %q became %q", name, text, got)
 		}
-		for _, f := range s.live[0].forms {
+		for _, f := range s.live[0].forms.list {
 			if strings.Contains(got, string(f)) {
 				t.Errorf("%s: %q became %q, with %q in it", name, text, got, f)
 			}
@@ -131,7 +131,7 @@ func TestRemove(t *testing.T) {
 	if got := s.Mask("hunter2 another"); got != "hunter2 another" || len(s.live) != 0 {
 		t.Errorf("after both were removed: %q, and %d live", got, len(s.live))
 	}
-	for _, f := range append(mine.forms, mine.value) {
+	for _, f := range append(mine.forms.list, mine.value) {
 		if !bytes.Equal(f, make([]byte, len(f))) {
 			t.Errorf("%q is still in memory", f)
 		}
@@ -224,7 +224,7 @@ func FuzzMask(f *testing.F) {
 				}
 				rest = rest[i+len(kept):]
 				for _, l := range s.live {
-					for _, form := range l.forms {
+					for _, form := range l.forms.list {
 						if strings.Contains(kept, string(form)) {
 							t.Fatalf("Mask(%q) = %q: %q is left", text, got, form)
 						}

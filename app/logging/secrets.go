@@ -28,7 +28,7 @@ type Secrets struct {
 type live struct {
 	value secret.Secret
 	uses  int
-	forms [][]byte // longest first
+	forms *forms
 }
 
 // Add has values masked from now on, until remove is called. It copies them,
@@ -45,7 +45,7 @@ func (s *Secrets) Add(values ...secret.Secret) (remove func()) {
 		i := slices.IndexFunc(s.live, func(l *live) bool { return bytes.Equal(l.value, v) })
 		if i < 0 {
 			i = len(s.live)
-			s.live = append(s.live, &live{value: v.Clone(), forms: forms(v)})
+			s.live = append(s.live, &live{value: v.Clone(), forms: newForms(v)})
 		}
 		s.live[i].uses++
 		mine = append(mine, s.live[i])
@@ -63,9 +63,7 @@ func (s *Secrets) remove(mine []*live) {
 		}
 		s.live = slices.DeleteFunc(s.live, func(o *live) bool { return o == l })
 		l.value.Zero()
-		for _, f := range l.forms {
-			clear(f)
-		}
+		l.forms.wipe()
 	}
 }
 
@@ -88,7 +86,7 @@ func (s *Secrets) maskText(text string) string {
 	b := []byte(text)
 	var found []span
 	for _, l := range s.live {
-		for _, f := range l.forms {
+		for _, f := range l.forms.list {
 			for at := 0; ; {
 				i := bytes.Index(b[at:], f)
 				if i < 0 {
