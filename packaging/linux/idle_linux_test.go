@@ -31,19 +31,18 @@ func TestIdle(t *testing.T) {
 	startGateway(t, programs, r.init)
 	r.run("systemctl", "start", "culvertd.service")
 	r.state()
-	r.quiet("idle", 10*time.Second)
+	r.quiet("idle", 5*time.Second, 10*time.Second)
 	r.connect(profileOf(killSwitch))
-	r.quiet("connected", 40*time.Second)
+	// Until then the system talks to its new interface, and nobody answers.
+	r.quiet("connected", 15*time.Second, 40*time.Second)
 }
 
-// quiet measures for a while. A wake-up is the time from when a thread of the
+// quiet waits, and then measures for d. A wake-up is the time from when a thread of the
 // helper goes on until all of them wait again; one in which datagrams go to the
 // gateway or come from it is the protocols'.
-func (r *room) quiet(what string, d time.Duration) {
+func (r *room) quiet(what string, wait, d time.Duration) {
 	r.t.Helper()
-	// What a connection or a request leaves to do is done by then, such as the
-	// system's words to its new interface that nobody answers.
-	<-time.After(15 * time.Second)
+	<-time.After(wait)
 	tasks := r.path("/proc/" + r.property("MainPID") + "/task/*/status")
 	tick := time.NewTicker(sampling)
 	defer tick.Stop()
