@@ -122,7 +122,7 @@ func (d *Desktop) remedy(i viewmodel.Item, c *viewmodel.Card, a viewmodel.Action
 func (d *Desktop) allowTraffic() {
 	q := d.words.AllowQuestion()
 	d.Show()
-	d.choose(q.Question, "", []answer{{text: q.Yes, filled: true, do: d.disconnect}, {text: q.No}})
+	d.choose(q.Question, "", []answer{{text: q.No}, {text: q.Yes, filled: true, do: d.disconnect}})
 }
 
 func (d *Desktop) copyText(text string) { d.cfg.App.Clipboard().SetContent(text) }

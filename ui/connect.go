@@ -17,6 +17,9 @@ const (
 	keyTime = 5 * time.Second
 	// unlockTime is how long a person may take to unlock theirs.
 	unlockTime = 2 * time.Minute
+	// nextTime is how long one connection may take to end before another begins:
+	// longer than any gateway does.
+	nextTime = 20 * time.Second
 )
 
 // wanted is a connection that somebody asked for.
@@ -28,7 +31,7 @@ type wanted struct {
 
 // connect connects a profile, and asks first if another connection is in the way.
 func (d *Desktop) connect(i viewmodel.Item) {
-	d.trial = nil
+	d.trial, d.next = nil, nil
 	d.connectWith(wanted{item: i})
 }
 
@@ -44,12 +47,44 @@ func (d *Desktop) connectWith(w wanted) {
 		q := d.words.SwitchQuestion(other.Name, p.Name)
 		d.Show()
 		d.choose(q.Question, "", []answer{
-			{text: q.Yes, filled: true, do: func() { d.begun(w) }},
 			{text: q.No, do: w.typed.Zero},
+			{text: q.Yes, filled: true, do: func() { d.connectNext(w) }},
 		})
 		return
 	}
-	d.begun(w)
+	switch k := d.model.KindOf(p.ID, now); {
+	case k == viewmodel.Disconnecting || d.model.Kind(now) == viewmodel.Disconnecting:
+		d.connectNext(w)
+	case k.Busy():
+		w.typed.Zero() // that is what is being done
+	default:
+		d.begun(w)
+	}
+}
+
+// connectNext connects as soon as the connection that there is has ended: the
+// helper has one at a time.
+func (d *Desktop) connectNext(w wanted) {
+	d.disconnect()
+	d.next = &w
+	d.after(nextTime, func() {
+		if d.next == &w {
+			d.next = nil
+			w.typed.Zero()
+		}
+	})
+}
+
+// goOn is after every word of the helper.
+func (d *Desktop) goOn() {
+	w := d.next
+	if w == nil || d.model.Wish.Want != viewmodel.WantNothing {
+		return
+	}
+	if s := d.model.Status.State; s == api.Disconnected || s == api.Blocked {
+		d.next = nil
+		d.begun(*w)
+	}
 }
 
 func (d *Desktop) begun(w wanted) {

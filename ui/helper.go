@@ -90,6 +90,7 @@ func (d *Desktop) look(ctx context.Context, wantVersion bool) (version string, s
 func (d *Desktop) hear(e api.Event) {
 	d.heard = true
 	d.model.Hear(time.Now(), e)
+	d.goOn()
 	if d.trial != nil {
 		d.trial.look(d)
 	}
@@ -172,7 +173,7 @@ func secretNames(keys []string) []api.SecretName {
 
 // disconnect ends the connection, or the try.
 func (d *Desktop) disconnect() {
-	d.trial = nil
+	d.trial, d.next = nil, nil
 	d.model.Want(time.Now(), viewmodel.WantDisconnected, d.model.Profile(time.Now()))
 	d.refresh()
 	d.request(d.cfg.Helper.Disconnect)

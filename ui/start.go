@@ -47,7 +47,7 @@ func (s *startPage) show(m *viewmodel.Start) bool {
 		rows = append(rows, widgets.NewStartCard(startIcons[c.Does](), c, i == 0, act))
 	}
 	if m.Button != nil {
-		rows = append(rows, widgets.NewActions(0, widgets.NewButton(widgets.Filled, m.Button.Text, func() { act(m.Button.Does) })))
+		rows = append(rows, widgets.NewMiddle(0, widgets.NewButton(widgets.Filled, m.Button.Text, func() { act(m.Button.Does) })))
 	}
 	var checks []fyne.CanvasObject
 	for _, c := range m.Checks {
