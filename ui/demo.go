@@ -46,10 +46,17 @@ func (p *practice) running() bool {
 
 // demo makes the profile of the practice gateway, if there is none, and connects.
 func (d *Desktop) demo() {
-	if i, ok := d.itemOf(demoID); ok {
+	d.addDemo(func() {
 		d.list.Choose(demoID)
 		d.goHome()
-		d.connect(i)
+		d.withItem(demoID, d.connect)
+	})
+}
+
+// addDemo makes the profile of the practice gateway, if there is none.
+func (d *Desktop) addDemo(then func()) {
+	if _, ok := d.itemOf(demoID); ok {
+		then()
 		return
 	}
 	p, err := profile.New("127.0.0.1", "demo")
@@ -69,10 +76,7 @@ func (d *Desktop) demo() {
 			return
 		}
 		d.reloadAnd(demoID)
-		d.write(func() error { return nil }, func(error) {
-			d.goHome()
-			d.withItem(demoID, d.connect)
-		})
+		d.write(func() error { return nil }, func(error) { then() })
 	})
 }
 

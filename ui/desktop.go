@@ -136,10 +136,19 @@ func New(cfg Config) *Desktop {
 	return d
 }
 
-// Run shows the window, unless hidden, and works until the program is quit.
-func (d *Desktop) Run(hidden bool) {
+// Options are what a person can ask for when the program starts.
+type Options struct {
+	Hidden bool // only the tray is shown
+	Demo   bool // the profile of the practice gateway is there
+}
+
+// Run shows the window and works until the program is quit.
+func (d *Desktop) Run(o Options) {
 	d.begin()
-	if !hidden {
+	if o.Demo {
+		d.write(func() error { return nil }, func(error) { d.addDemo(func() {}) }) // once the profiles are read
+	}
+	if !o.Hidden {
 		d.Show()
 	}
 	d.cfg.App.Run()

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,8 @@ import (
 // id is by what Fyne keeps the settings.
 const id = "io.github.culvert"
 
+var errUsage = errors.New("usage: culvert-desktop [--hidden] [--demo]: --hidden shows only the tray at first, --demo has a profile of a practice gateway")
+
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintf(os.Stderr, "culvert-desktop: %v\n", err)
@@ -33,9 +36,16 @@ func main() {
 }
 
 func run(args []string) error {
-	hidden := len(args) == 1 && args[0] == "--hidden"
-	if len(args) > 0 && !hidden {
-		return fmt.Errorf("usage: culvert-desktop [--hidden]: with it, only the tray is shown at first")
+	var o ui.Options
+	for _, a := range args {
+		switch a {
+		case "--hidden":
+			o.Hidden = true
+		case "--demo":
+			o.Demo = true
+		default:
+			return errUsage
+		}
 	}
 	if err := display.Check(); err != nil { // without one GLFW panics
 		return err
@@ -63,6 +73,6 @@ func run(args []string) error {
 		Programs: filepath.Dir(program), Minimise: minimise, TrayHost: display.TrayHost,
 	})
 	one.OnWanted(func() { fyne.Do(d.Show) })
-	d.Run(hidden)
+	d.Run(o)
 	return nil
 }
