@@ -102,7 +102,7 @@ type Desktop struct {
 	listed        bool // the profiles were read once
 	byHand        bool // the person has closed the first page about the helper
 	trial         *trial
-	next          *wanted // once the connection that there is has ended
+	next          *wanted   // once the connection that there is has ended
 	practice      *practice // the gateway of the demonstration; nil: none yet
 	trayHost      bool
 

@@ -29,7 +29,8 @@ func newTray(d *Desktop) *tray {
 // by every change.
 func (t *tray) refresh(now time.Time) {
 	d := t.d
-	if t.app == nil || !d.listed || !d.heard {
+	// Fyne starts a tray that there is before its loop begins, and no other.
+	if t.app == nil || t.shown != nil && (!d.listed || !d.heard) {
 		return
 	}
 	m := d.words.Tray(&d.model, d.list.Items(), now)
