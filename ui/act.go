@@ -55,6 +55,9 @@ func (d *Desktop) act(a viewmodel.Action, key string) {
 		d.demo()
 	case viewmodel.StartHelper, viewmodel.RestartHelper, viewmodel.AllowMe, viewmodel.Repair:
 		d.repair(a)
+	case viewmodel.NotNow:
+		d.later = d.trouble()
+		d.refresh()
 	case viewmodel.AskEachTime:
 		d.setFlag(prefAskEachTime, true)
 		d.refresh()

@@ -99,8 +99,8 @@ type Desktop struct {
 	problemAt     time.Time
 	keychain      bool
 	keychainKnown bool
-	listed        bool // the profiles were read once
-	byHand        bool // the person has closed the first page about the helper
+	listed        bool   // the profiles were read once
+	later         string // the trouble that the person has put off
 	trial         *trial
 	next          *wanted   // once the connection that there is has ended
 	practice      *practice // the gateway of the demonstration; nil: none yet
@@ -239,7 +239,7 @@ func (d *Desktop) refresh() {
 func (d *Desktop) noteProblem(now time.Time) {
 	switch {
 	case d.model.Problem == "":
-		d.problemAt, d.byHand = time.Time{}, false
+		d.problemAt = time.Time{}
 	case d.problemAt.IsZero():
 		d.problemAt = now
 	}

@@ -47,7 +47,11 @@ func (s *startPage) show(m *viewmodel.Start) bool {
 		rows = append(rows, widgets.NewStartCard(startIcons[c.Does](), c, i == 0, act))
 	}
 	if m.Button != nil {
-		rows = append(rows, widgets.NewMiddle(0, widgets.NewButton(widgets.Filled, m.Button.Text, func() { act(m.Button.Does) })))
+		buttons := []fyne.CanvasObject{widgets.NewButton(widgets.Filled, m.Button.Text, func() { act(m.Button.Does) })}
+		if m.Second != nil {
+			buttons = append(buttons, widgets.NewButton(widgets.Plain, m.Second.Text, func() { act(m.Second.Does) }))
+		}
+		rows = append(rows, widgets.NewMiddle(theme.Space8, buttons...))
 	}
 	var checks []fyne.CanvasObject
 	for _, c := range m.Checks {

@@ -212,11 +212,22 @@ func (d *Desktop) chooseRoot(now time.Time) {
 	}
 }
 
+// trouble is what is wrong with the helper, for the person who has put it off.
+func (d *Desktop) trouble() string {
+	if d.model.Problem != "" {
+		return string(d.model.Problem)
+	}
+	return "version " + d.helperVersion
+}
+
 // conditions are those of the first page.
 func (d *Desktop) conditions(now time.Time) viewmodel.Conditions {
 	c := viewmodel.Conditions{Problem: d.model.Problem, Heard: d.heard, Helper: d.helperVersion, Window: d.cfg.Version,
 		Keychain: d.keychain, AsksEachTime: d.flag(prefAskEachTime), Profiles: d.list.Total()}
-	if d.byHand || c.Problem != "" && now.Sub(d.problemAt) < firstPageAfter && c.Profiles > 0 {
+	switch {
+	case d.later == d.trouble():
+		c.Problem, c.Helper = "", ""
+	case c.Problem != "" && now.Sub(d.problemAt) < firstPageAfter && c.Profiles > 0:
 		c.Problem = ""
 	}
 	if d.removed != nil && c.Profiles == 0 {

@@ -69,6 +69,10 @@ func (w *Words) Start(c Conditions) *Start {
 		b := w.button(does)
 		s.Page = Page{Heading: w.Text("start." + key + ".title"), Button: &b,
 			Sentence: w.args("start."+key+".sentence", Args{"Helper": line(c.Helper), "Window": line(c.Window)})}
+		if c.Profiles > 0 && does != AskEachTime { // they can be looked at, and changed
+			later := w.button(NotNow)
+			s.Second = &later
+		}
 	} else if c.Profiles == 0 {
 		s.Heading, s.Sentence = w.Text("start.title"), w.Text("start.sentence")
 		for _, a := range []Action{NewProfile, Import, TryDemo} {
@@ -118,6 +122,7 @@ const (
 	ReduceMotion Action = "reduce-motion"
 	NoNotes      Action = "no-notes"
 	StartAtLogin Action = "start-at-login"
+	NotNow       Action = "not-now"
 )
 
 // Importing is the import page for that many profiles that are ticked.
