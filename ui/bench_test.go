@@ -233,7 +233,7 @@ func newBench(t *testing.T, with func(b *bench), names ...string) *bench {
 			}
 		}
 	})
-	b.until("the profiles and the helper", func() bool { return b.listed && b.heard && b.keychainKnown })
+	b.until("the profiles and the helper", func() bool { return b.listed && b.model.Status.State != "" && b.keychainKnown })
 	return b
 }
 
