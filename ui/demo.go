@@ -164,6 +164,7 @@ func (p *practice) run(ctx context.Context, d *Desktop, name string, args ...str
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = keyTime
+	diesWithUs(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err

@@ -5,8 +5,11 @@ package ui
 
 import (
 	"context"
+	"os"
+	"os/signal"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -151,6 +154,7 @@ func (d *Desktop) Run(o Options) {
 	if !o.Hidden {
 		d.Show()
 	}
+	d.start(d.signals)
 	d.cfg.App.Run()
 	d.end()
 }
@@ -175,6 +179,19 @@ func (d *Desktop) begin() {
 func (d *Desktop) end() {
 	d.stop()
 	d.wg.Wait()
+}
+
+// signals runs beside Fyne: the end of the session, and Ctrl+C in a terminal, end
+// the program in order. Nobody is there to be asked.
+func (d *Desktop) signals(ctx context.Context) {
+	asked := make(chan os.Signal, 1) // one will do
+	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(asked)
+	select {
+	case <-ctx.Done():
+	case <-asked:
+		d.do(d.exit)
+	}
 }
 
 // do runs f on Fyne's goroutine.

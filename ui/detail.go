@@ -210,7 +210,7 @@ func (p *profilePage) focus(k viewmodel.Kind, key string) {
 	}
 	c := p.d.window.Canvas()
 	switch {
-	case k == viewmodel.Failed && p.model != nil:
+	case (k == viewmodel.Failed || k == viewmodel.Blocked) && p.model != nil:
 		c.Focus(p.card.Default())
 	case k == viewmodel.Waiting && p.waiting.Code() != nil:
 		c.Focus(p.waiting.Code())
