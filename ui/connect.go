@@ -268,7 +268,13 @@ func (d *Desktop) lookForKeychain(ctx context.Context) {
 // lookForTray runs beside Fyne.
 func (d *Desktop) lookForTray(ctx context.Context) {
 	there := d.cfg.TrayHost(ctx)
-	d.do(func() { d.trayHost = there })
+	d.do(func() {
+		d.trayHost = there
+		if !there && !d.shown && d.cfg.Minimise != nil { // it was closed, or never shown: into nowhere
+			d.Show()
+			d.close()
+		}
+	})
 }
 
 // disconnectAndExit ends the connection first. What the helper does not do in

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -212,6 +213,15 @@ func (d *Desktop) chooseRoot(now time.Time) {
 	}
 }
 
+// number is the part of a version that tells releases apart: "culvert 1.4 go1.26
+// linux/amd64" has more, which a helper may have otherwise.
+func number(version string) string {
+	if words := strings.Fields(version); len(words) > 1 {
+		return words[1]
+	}
+	return version
+}
+
 // trouble is what is wrong with the helper, for the person who has put it off.
 func (d *Desktop) trouble() string {
 	if d.model.Problem != "" {
@@ -222,7 +232,7 @@ func (d *Desktop) trouble() string {
 
 // conditions are those of the first page.
 func (d *Desktop) conditions(now time.Time) viewmodel.Conditions {
-	c := viewmodel.Conditions{Problem: d.model.Problem, Heard: d.heard, Helper: d.helperVersion, Window: d.cfg.Version,
+	c := viewmodel.Conditions{Problem: d.model.Problem, Heard: d.heard, Helper: number(d.helperVersion), Window: number(d.cfg.Version),
 		Keychain: d.keychain, AsksEachTime: d.flag(prefAskEachTime), Profiles: d.list.Total()}
 	switch {
 	case d.later == d.trouble():

@@ -92,6 +92,13 @@ func TestDesktop(t *testing.T) {
 	eventually(t, "the panel without a connection", func() bool { return count(s.look(), connected, panel) == 0 })
 	host.has(item, "Not connected")
 
+	s.hand("key", "ctrl+w")
+	eventually(t, "the window closed", func() bool {
+		return s.command("xdotool", "search", "--onlyvisible", "--name", "^Culvert$").Run() != nil
+	})
+	host.press(item, "Open Culvert")
+	s.find("Culvert")
+
 	// A second one shows the first, and ends.
 	second := start(t, r.client, append(s.environ, "CULVERT_SOCKET="+r.socket), nil, desktop)
 	<-second.ended

@@ -69,7 +69,7 @@ func (w *Words) Start(c Conditions) *Start {
 		b := w.button(does)
 		s.Page = Page{Heading: w.Text("start." + key + ".title"), Button: &b,
 			Sentence: w.args("start."+key+".sentence", Args{"Helper": line(c.Helper), "Window": line(c.Window)})}
-		if c.Profiles > 0 && does != AskEachTime { // they can be looked at, and changed
+		if c.Profiles > 0 && does != AskEachTime || does == RestartHelper { // there is something to do without it
 			later := w.button(NotNow)
 			s.Second = &later
 		}
