@@ -273,7 +273,7 @@ func (d *Desktop) profileOf(id string) *profile.Profile {
 // notify tells what is worth it, where the person is not looking.
 func (d *Desktop) notify(now time.Time) {
 	note := d.notes.Next(d.words, &d.model, d.profileOf(d.model.Profile(now).ID), d.focused && d.shown, now)
-	if note != nil && !d.flag(prefNoNotes) {
-		d.cfg.App.SendNotification(fyne.NewNotification(note.Title, note.Body))
+	if note != nil && !d.flag(prefNoNotes) { // whoever shows them may not answer
+		d.start(func(context.Context) { d.cfg.App.SendNotification(fyne.NewNotification(note.Title, note.Body)) })
 	}
 }
