@@ -78,9 +78,15 @@ func (d *Desktop) refreshList(now time.Time) {
 }
 
 // writes runs beside Fyne: what is done to files is done in order, and nobody
-// waits for it.
+// waits for it. What was asked for before the end is done.
 func (d *Desktop) writes(ctx context.Context) {
 	for {
+		select {
+		case f := <-d.disk:
+			f()
+			continue
+		default:
+		}
 		select {
 		case <-ctx.Done():
 			return
