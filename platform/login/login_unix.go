@@ -13,20 +13,5 @@ func path() (string, error) {
 	return filepath.Join(dir, "autostart", "io.github.culvert.desktop"), err
 }
 
-// On says whether the program starts.
-func (e *Entry) On() bool {
-	p, err := path()
-	return err == nil && exists(p)
-}
-
-// Set has it start, or not.
-func (e *Entry) Set(on bool) error {
-	p, err := path()
-	switch {
-	case err != nil:
-		return err
-	case on:
-		return write(p, DesktopEntry(e.program, e.args...))
-	}
-	return remove(p)
-}
+// fileText is what the file says.
+func fileText(program string, args ...string) string { return DesktopEntry(program, args...) }
