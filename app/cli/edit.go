@@ -18,15 +18,8 @@ var profilesEdit = &command{
 	long: "The editor is VISUAL, EDITOR, or the usual one, and gets a copy. The profile is replaced once the copy has no\n" +
 		"fault; each is named with its line and its key. A connection that is up takes it at the next culvert up.",
 	run: func(ctx context.Context, c *call) int {
-		var ref string
-		if !c.parse(&ref) {
-			return exitUsage
-		}
-		e, err := c.profile(ref)
-		if e.Path == "" {
-			return c.noProfile(err)
-		}
-		if status := c.changeable(e); status != exitDone {
+		e, status := c.toChange()
+		if status != exitDone {
 			return status
 		}
 		return edit(ctx, c, e)

@@ -136,15 +136,8 @@ var profilesRemove = &command{
 	long:    "At a terminal it asks first. What is connected stays so.",
 	options: []option{{"yes", "", "do not ask"}},
 	run: func(ctx context.Context, c *call) int {
-		var ref string
-		if !c.parse(&ref) {
-			return exitUsage
-		}
-		e, err := c.profile(ref)
-		if e.Path == "" {
-			return c.noProfile(err)
-		}
-		if status := c.changeable(e); status != exitDone {
+		e, status := c.toChange()
+		if status != exitDone {
 			return status
 		}
 		if c.terminal != nil && !c.on("yes") {
@@ -163,6 +156,20 @@ var profilesRemove = &command{
 		}
 		return c.forget(ctx, gone.ID)
 	},
+}
+
+// toChange is the profile that the command line names, for a command that changes
+// it; with a status other than exitDone it has been said why there is none.
+func (c *call) toChange() (e profile.Entry, status int) {
+	var ref string
+	if !c.parse(&ref) {
+		return e, exitUsage
+	}
+	e, err := c.profile(ref)
+	if e.Path == "" {
+		return e, c.noProfile(err)
+	}
+	return e, c.changeable(e)
 }
 
 // forget removes the secrets of a profile from the keychain.
