@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -148,7 +149,7 @@ func (d *Desktop) gathered(i viewmodel.Item, s *profile.Secrets, err error) {
 // that cannot be reached.
 func (d *Desktop) fromKeychain(ctx context.Context, p *profile.Profile, s *profile.Secrets, but []api.SecretName) error {
 	for _, name := range secretNames(s.Missing(p)) {
-		if name == api.Password && p.AskPassword || contains(but, name) {
+		if name == api.Password && p.AskPassword || slices.Contains(but, name) {
 			continue
 		}
 		value, err := d.cfg.Keys.Get(ctx, p.ID, keyring.Kind(name))
@@ -161,15 +162,6 @@ func (d *Desktop) fromKeychain(ctx context.Context, p *profile.Profile, s *profi
 		}
 	}
 	return nil
-}
-
-func contains(names []api.SecretName, name api.SecretName) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // secretKinds are the secrets of a profile and their fields in the editor.
