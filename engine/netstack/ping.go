@@ -30,6 +30,9 @@ func (s *Stack) Ping(ctx context.Context, addr netip.Addr) (time.Duration, error
 		return 0, fmt.Errorf("netstack: ping %v: %w", addr, net.ErrClosed)
 	}
 	rtt, err := s.ping(ctx, addr)
+	if err != nil && s.isClosed() {
+		err = net.ErrClosed // whatever step Close came between
+	}
 	if err != nil {
 		return 0, fmt.Errorf("netstack: ping %v: %w", addr, err)
 	}
@@ -78,9 +81,6 @@ func (s *Stack) ping(ctx context.Context, addr netip.Addr) (time.Duration, error
 				return 0, ctx.Err()
 			}
 		default:
-			if s.isClosed() {
-				return 0, net.ErrClosed
-			}
 			return 0, toError(terr)
 		}
 	}
