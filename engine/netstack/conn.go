@@ -48,7 +48,11 @@ func (s *Stack) DialContext(ctx context.Context, network, address string) (net.C
 	}
 	if datagrams {
 		full := fullAddress(to)
-		return gonet.DialUDP(s.ip, nil, &full, family(to.Addr()))
+		conn, err := s.openUDP(nil, &full, family(to.Addr()))
+		if err != nil {
+			return fail(err)
+		}
+		return conn, nil
 	}
 	conn, err := s.dialTCP(ctx, to)
 	if err != nil {
@@ -69,7 +73,7 @@ func (s *Stack) dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error
 	defer wq.EventUnregister(&entry)
 
 	terr = ep.Connect(fullAddress(to))
-	if _, started := terr.(*tcpip.ErrConnectStarted); started {
+	if _, started := terr.(*tcpip.ErrConnectStarted); started && !s.isClosed() { // Close may not have seen it
 		select {
 		case <-ctx.Done():
 			ep.Close()
@@ -149,10 +153,22 @@ func (l *listener) shut() {
 // ListenUDP takes datagrams on a port of all own addresses; port 0 is one that
 // the stack chooses.
 func (s *Stack) ListenUDP(port uint16) (net.PacketConn, error) {
-	if s.isClosed() {
-		return nil, &net.OpError{Op: "listen", Net: "udp", Err: net.ErrClosed}
+	conn, err := s.openUDP(&tcpip.FullAddress{NIC: nicID, Port: port}, nil, s.anyFamily())
+	if err != nil {
+		return nil, &net.OpError{Op: "listen", Net: "udp", Err: err}
 	}
-	return gonet.DialUDP(s.ip, &tcpip.FullAddress{NIC: nicID, Port: port}, nil, s.anyFamily())
+	return conn, nil
+}
+
+func (s *Stack) openUDP(local, remote *tcpip.FullAddress, family tcpip.NetworkProtocolNumber) (*gonet.UDPConn, error) {
+	conn, err := gonet.DialUDP(s.ip, local, remote, family)
+	if s.isClosed() {
+		if err == nil {
+			_ = conn.Close() // the stack's Close may not have seen it
+		}
+		return nil, net.ErrClosed
+	}
+	return conn, err
 }
 
 // anyFamily is the family that listens for all own addresses: IPv6 sockets

@@ -56,6 +56,9 @@ func (s *Stack) ping(ctx context.Context, addr netip.Addr) (time.Duration, error
 	if terr := ep.Connect(fullAddress(netip.AddrPortFrom(addr, 0))); terr != nil {
 		return 0, toError(terr)
 	}
+	if s.isClosed() { // Close may not have seen the endpoint
+		return 0, net.ErrClosed
+	}
 
 	// Type, code, checksum, identifier (the stack's), sequence number 1, data.
 	request := make([]byte, header.ICMPv4MinimumSize+pingData)
