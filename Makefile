@@ -29,6 +29,7 @@ help:
 	@echo "make build    the programs, into build/, but for the desktop"
 	@echo "make desktop  culvert-desktop, into build/ (C compiler; the first time some minutes)"
 	@echo "make install  the programs and the helper's service (systemd) below prefix=$(prefix), DESTDIR before it; uninstall: the opposite"
+	@echo "              the desktop with them where make desktop has built it; desktop=no: never, desktop=yes: or fail"
 	@echo "make clean    removes build/"
 
 run:

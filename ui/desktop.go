@@ -141,8 +141,9 @@ func New(cfg Config) *Desktop {
 
 // Options are what a person can ask for when the program starts.
 type Options struct {
-	Hidden bool // only the tray is shown
-	Demo   bool // the profile of the practice gateway is there
+	Hidden bool     // only the tray is shown
+	Demo   bool     // the profile of the practice gateway is there
+	Files  []string // of each is shown what could be imported
 }
 
 // Run shows the window and works until the program is quit.
@@ -150,6 +151,9 @@ func (d *Desktop) Run(o Options) {
 	d.begin()
 	if o.Demo {
 		d.write(func() error { return nil }, func(error) { d.addDemo(func() {}) }) // once the profiles are read
+	}
+	if len(o.Files) > 0 {
+		d.write(func() error { return nil }, func(error) { d.Open(o.Files) })
 	}
 	if !o.Hidden {
 		d.Show()

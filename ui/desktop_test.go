@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +216,45 @@ func TestImport(t *testing.T) {
 }
 
 // TestFailure leads from a refused password to its field.
+// TestOpen is the program started with files: what they hold is shown, and added
+// only when the person says so.
+func TestOpen(t *testing.T) {
+	b := newBench(t, nil, "Office")
+	path := filepath.Join(t.TempDir(), "Lab"+viewmodel.ProfileEnding)
+	must(t, os.WriteFile(path, []byte("version = 1\nname = \"Lab\"\nservers = [\"lab.example.com\"]\nuser = \"alice\"\n"), 0o600))
+	b.hide()
+	b.Open([]string{path})
+	if !b.shown || b.view.drop == nil {
+		t.Error("the window does not show what is read")
+	}
+	// Enter adds what is shown, and nothing as long as nothing is.
+	add := func(total int) func() bool {
+		return func() bool {
+			if b.view.drop != nil {
+				b.view.enter()
+			}
+			return b.list.Total() == total && b.view == b.home.shown
+		}
+	}
+	b.until("the profile", add(2))
+
+	// What is being changed is not lost, nor is the file.
+	b.act(viewmodel.EditProfile, b.id("Office"))
+	b.until("the editor", func() bool { return b.editorShown != nil })
+	b.editorShown.changed("name", "Bureau")
+	b.Open([]string{path})
+	if b.dialog == nil || b.editorShown == nil {
+		t.Fatal("changes are lost without a question")
+	}
+	b.dialog.enter()
+	b.until("the other profile, after the changes are kept", func() bool { return b.view.drop != nil })
+	b.until("the other profile", add(3))
+	b.want("the names", b.names(), "[Bureau Lab Lab 2]")
+
+	b.Open([]string{path + ".not-there"})
+	b.until("that there is no such file", func() bool { return b.dialog != nil })
+}
+
 func TestFailure(t *testing.T) {
 	b := newBench(t, nil, "Office")
 	s := b.of("Office", api.Disconnected)

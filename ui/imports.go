@@ -45,16 +45,19 @@ func (d *Desktop) importer() *view {
 	return &view{object: p.page, place: viewmodel.AtPage, enter: p.save, drop: p.read, closed: p.zero}
 }
 
-// importShown is the import page, which is opened if it is not.
+// onImportPage has the import page read something, and opens it if it is not: the
+// editor may ask first what is to become of changes.
 func (d *Desktop) onImportPage(then func(read func(files []dropped))) {
 	if d.view != nil && d.view.drop != nil {
 		then(d.view.drop)
 		return
 	}
-	d.open(d.importer)
-	if d.view.drop != nil { // not kept in an editor
-		then(d.view.drop)
-	}
+	d.leave(func() {
+		v := d.importer()
+		d.showView(v)
+		d.refresh()
+		then(v.drop)
+	})
 }
 
 // dropped takes files that were let go over the window, wherever.
@@ -65,10 +68,17 @@ func (d *Desktop) dropped(_ fyne.Position, uris []fyne.URI) {
 			paths = append(paths, u.Path())
 		}
 	}
+	if len(paths) > 0 {
+		d.Open(paths)
+	}
+}
+
+// Open shows the window, and what could be imported from files.
+func (d *Desktop) Open(paths []string) {
+	d.Show()
 	if len(paths) == 0 {
 		return
 	}
-	d.Show()
 	d.onImportPage(func(read func([]dropped)) {
 		d.start(func(context.Context) {
 			files, err := readFiles(paths)

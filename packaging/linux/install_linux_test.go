@@ -45,11 +45,7 @@ func TestExposure(t *testing.T) {
 // TestUnits has systemd read the units.
 func TestUnits(t *testing.T) {
 	dir := t.TempDir()
-	programs := t.TempDir()
-	for _, name := range []string{"culvert", "culvertd"} {
-		must(t, os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/sh\n"), 0o755))
-	}
-	makeTarget(t, "install", programs, dir, "/usr")
+	makeTarget(t, "install", programsIn(t, "culvert", "culvertd"), dir, "/usr")
 	cmd := exec.Command("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "--root="+dir,
 		"culvertd.service", "culvertd.socket", "culvertd-hold.service")
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
@@ -57,38 +53,90 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+// programsIn makes programs that do what make install needs of them.
+func programsIn(t *testing.T, names ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range names {
+		text := "#!/bin/sh\n"
+		if name == "culvert" { // as the command line does, of which the shells ask for completions
+			text += "[ \"$1 $2\" = \"completion bash\" ] && echo complete -F _culvert culvert\n"
+		}
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755))
+	}
+	return dir
+}
+
+// installed is what make install makes, below the prefix.
+var installed = []string{"/bin/culvert", "/lib/systemd/system/culvertd-hold.service", "/lib/systemd/system/culvertd.service",
+	"/lib/systemd/system/culvertd.socket", "/lib/sysusers.d/culvert.conf", "/sbin/culvertd", "/share/bash-completion/completions/culvert"}
+
+// installedWindow is the rest of it, where the desktop is built.
+var installedWindow = []string{"/bin/culvert-desktop", "/share/applications/io.github.culvert.desktop",
+	"/share/icons/hicolor/128x128/apps/io.github.culvert.png", "/share/icons/hicolor/16x16/apps/io.github.culvert.png",
+	"/share/icons/hicolor/22x22/apps/io.github.culvert.png", "/share/icons/hicolor/24x24/apps/io.github.culvert.png",
+	"/share/icons/hicolor/256x256/apps/io.github.culvert.png", "/share/icons/hicolor/32x32/apps/io.github.culvert.png",
+	"/share/icons/hicolor/48x48/apps/io.github.culvert.png", "/share/icons/hicolor/512x512/apps/io.github.culvert.png",
+	"/share/icons/hicolor/64x64/apps/io.github.culvert.png", "/share/icons/hicolor/scalable/apps/io.github.culvert.svg",
+	"/share/icons/hicolor/symbolic/apps/io.github.culvert-symbolic.svg", "/share/metainfo/io.github.culvert.metainfo.xml",
+	"/share/mime/packages/io.github.culvert.xml"}
+
 // TestInstall: the files are where systems look for them, name each other
 // rightly whatever the prefix, and are gone after make uninstall.
 func TestInstall(t *testing.T) {
-	programs := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(programs, "culvertd"), []byte("#!/bin/sh\n"), 0o755))
-	// As the command line does, of which the shells ask for completions.
-	must(t, os.WriteFile(filepath.Join(programs, "culvert"), []byte("#!/bin/sh\n[ \"$1 $2\" = \"completion bash\" ] && echo complete -F _culvert culvert\n"), 0o755))
-	for prefix, want := range map[string][]string{
-		"/usr": {"/usr/bin/culvert", "/usr/lib/systemd/system/culvertd-hold.service", "/usr/lib/systemd/system/culvertd.service",
-			"/usr/lib/systemd/system/culvertd.socket", "/usr/lib/sysusers.d/culvert.conf", "/usr/sbin/culvertd",
-			"/usr/share/bash-completion/completions/culvert", "/usr/share/polkit-1/actions/io.github.culvert.policy"},
-		"/usr/local": {"/usr/local/bin/culvert", "/usr/local/lib/systemd/system/culvertd-hold.service", "/usr/local/lib/systemd/system/culvertd.service",
-			"/usr/local/lib/systemd/system/culvertd.socket", "/usr/local/lib/sysusers.d/culvert.conf", "/usr/local/sbin/culvertd",
-			"/usr/local/share/bash-completion/completions/culvert", "/usr/share/polkit-1/actions/io.github.culvert.policy"},
+	plain := programsIn(t, "culvert", "culvertd")
+	all := programsIn(t, "culvert", "culvertd", "culvert-desktop")
+	for _, c := range []struct {
+		name, prefix, programs string
+		window                 bool
+		more                   []string
+	}{
+		{"where programs of the system are", "/usr", all, true, nil},
+		{"where those of the machine are", "/usr/local", all, true, []string{"desktop=yes"}},
+		{"no desktop is built", "/usr", plain, false, nil},
+		{"no desktop is wanted", "/usr/local", all, false, []string{"desktop=no"}},
 	} {
+		var want []string
+		for _, path := range installed {
+			want = append(want, c.prefix+path)
+		}
+		if c.window {
+			for _, path := range installedWindow {
+				want = append(want, c.prefix+path)
+			}
+		}
+		want = append(want, "/usr/share/polkit-1/actions/io.github.culvert.policy")
+		slices.Sort(want)
 		dest := t.TempDir()
-		makeTarget(t, "install", programs, dest, prefix)
+		makeTarget(t, "install", c.programs, dest, c.prefix, c.more...)
 		got := under(t, dest)
+		slices.Sort(got)
 		if !slices.Equal(got, want) {
-			t.Errorf("installed with prefix %s:\n%q, want\n%q", prefix, got, want)
+			t.Errorf("%s: installed is\n%q, want\n%q", c.name, got, want)
 		}
 		for _, path := range got {
 			text, err := os.ReadFile(filepath.Join(dest, path))
 			must(t, err)
-			if strings.HasSuffix(path, ".service") && !strings.Contains(string(text), "\nExecStart="+prefix+"/sbin/culvertd") {
-				t.Errorf("%s starts another program:\n%s", path, text)
+			starts := "\nExecStart=" + c.prefix + "/sbin/culvertd"
+			switch {
+			case strings.HasSuffix(path, ".desktop"):
+				starts = "\nExec=" + c.prefix + "/bin/culvert-desktop %F\nTryExec=" + c.prefix + "/bin/culvert-desktop\n"
+			case !strings.HasSuffix(path, ".service"):
+				continue
+			}
+			if !strings.Contains(string(text), starts) {
+				t.Errorf("%s: %s starts another program:\n%s", c.name, path, text)
 			}
 		}
-		makeTarget(t, "uninstall", programs, dest, prefix)
+		makeTarget(t, "uninstall", c.programs, dest, c.prefix)
 		if left := under(t, dest); len(left) > 0 {
-			t.Errorf("uninstalled with prefix %s, there are %q", prefix, left)
+			t.Errorf("%s: uninstalled, there are %q", c.name, left)
 		}
+	}
+	cmd := exec.Command("make", "install", "DESTDIR="+t.TempDir(), "builddir="+plain, "desktop=yes")
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "make desktop") {
+		t.Errorf("the desktop is wanted, and not built: %v\n%s", err, out)
 	}
 }
 

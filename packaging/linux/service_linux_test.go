@@ -49,9 +49,9 @@ func build(t *testing.T) string {
 }
 
 // makeTarget runs make install or make uninstall into a directory.
-func makeTarget(t *testing.T, target, programs, dest, prefix string) {
+func makeTarget(t *testing.T, target, programs, dest, prefix string, more ...string) {
 	t.Helper()
-	cmd := exec.Command("make", "--no-print-directory", target, "DESTDIR="+dest, "prefix="+prefix, "builddir="+programs)
+	cmd := exec.Command("make", append([]string{"--no-print-directory", target, "DESTDIR=" + dest, "prefix=" + prefix, "builddir=" + programs}, more...)...)
 	cmd.Dir = "../.."
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make %s: %v\n%s", target, err, out)

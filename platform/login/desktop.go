@@ -9,7 +9,7 @@ func DesktopEntry(program string, args ...string) string {
 	for _, w := range append([]string{program}, args...) {
 		words = append(words, execWord(w))
 	}
-	return "[Desktop Entry]\nType=Application\nName=Culvert\nIcon=culvert\nTerminal=false\nExec=" + strings.Join(words, " ") + "\n"
+	return "[Desktop Entry]\nType=Application\nName=Culvert\nIcon=io.github.culvert\nTerminal=false\nExec=" + strings.Join(words, " ") + "\n"
 }
 
 // execWord is an argument in Exec (Desktop Entry Specification, "The Exec key"):

@@ -3,8 +3,10 @@
 package single
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,19 +26,22 @@ type Instance struct {
 	done   sync.WaitGroup
 
 	mu      sync.Mutex // guards wanted, pending
-	wanted  func()
-	pending bool // somebody asked before OnWanted
+	wanted  func(words []string)
+	pending [][]string // what was said before OnWanted
 }
 
+// maxWords is how many octets the words of another instance may take.
+const maxWords = 1 << 20
+
 // Claim makes this process the instance of that name, of this user. first is false
-// if there is one, which was then asked to show itself: the error is that it did
-// not answer.
-func Claim(name string) (i *Instance, first bool, err error) {
+// if there is one, which was then asked to show itself, and told the words: the
+// error is that it did not answer.
+func Claim(name string, words ...string) (i *Instance, first bool, err error) {
 	dir, err := folder()
 	if err != nil {
 		return nil, false, err
 	}
-	return claim(dir, name)
+	return claim(dir, name, words...)
 }
 
 // folder is the user's own, where sockets may be. Its name is short: the path of a
@@ -52,7 +57,7 @@ func folder() (string, error) {
 	return filepath.Join(dir, "culvert"), nil
 }
 
-func claim(dir, name string) (*Instance, bool, error) {
+func claim(dir, name string, words ...string) (*Instance, bool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, false, fmt.Errorf("single: %w", err)
 	}
@@ -63,7 +68,7 @@ func claim(dir, name string) (*Instance, bool, error) {
 		return nil, false, fmt.Errorf("single: %w", err)
 	}
 	if !held {
-		return nil, false, ask(path + ".sock")
+		return nil, false, ask(path+".sock", words)
 	}
 	// What lies there is of one that ended badly: nobody else holds the lock.
 	if err := os.Remove(path + ".sock"); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -78,16 +83,19 @@ func claim(dir, name string) (*Instance, bool, error) {
 	return i, true, nil
 }
 
-// ask has the first instance show itself. One that is just starting may not listen
-// yet.
-func ask(path string) error {
+// ask has the first instance show itself, and tells it the words. One that is just
+// starting may not listen yet.
+func ask(path string, words []string) error {
 	until := time.Now().Add(askTime)
 	for {
 		c, err := net.DialTimeout("unix", path, askTime)
 		if err == nil {
 			defer c.Close()
 			_ = c.SetDeadline(until)
-			if _, err = c.Read(make([]byte, 1)); err == nil {
+			if err = json.NewEncoder(c).Encode(words); err == nil {
+				_, err = c.Read(make([]byte, 1))
+			}
+			if err == nil {
 				return nil
 			}
 		}
@@ -105,29 +113,35 @@ func (i *Instance) serve() {
 		if err != nil {
 			return
 		}
+		// The next one waits meanwhile; one of another version says nothing.
+		_ = c.SetReadDeadline(time.Now().Add(askTime / 3))
+		var words []string
+		_ = json.NewDecoder(io.LimitReader(c, maxWords)).Decode(&words)
 		i.mu.Lock()
 		wanted := i.wanted
-		i.pending = wanted == nil
+		if wanted == nil {
+			i.pending = append(i.pending, words)
+		}
 		i.mu.Unlock()
 		if wanted != nil {
-			wanted()
+			wanted(words)
 		}
-		_ = c.SetDeadline(time.Now().Add(askTime))
+		_ = c.SetWriteDeadline(time.Now().Add(askTime))
 		_, _ = c.Write([]byte{1}) // who does not wait has ended
 		_ = c.Close()
 	}
 }
 
-// OnWanted has f called whenever somebody starts the program again, on a goroutine
-// of its own; at once, if somebody has already.
-func (i *Instance) OnWanted(f func()) {
+// OnWanted has f called whenever somebody starts the program again, with the words
+// given to Claim there, on a goroutine of its own; at once, if somebody has already.
+func (i *Instance) OnWanted(f func(words []string)) {
 	i.mu.Lock()
 	i.wanted = f
 	pending := i.pending
-	i.pending = false
+	i.pending = nil
 	i.mu.Unlock()
-	if pending {
-		f()
+	for _, words := range pending {
+		f(words)
 	}
 }
 

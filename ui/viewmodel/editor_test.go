@@ -399,7 +399,7 @@ func TestSharing(t *testing.T) {
 	w := english(t)
 	p := office()
 	s, err := w.Sharing(p)
-	if err != nil || !s.Code || s.Heading != "Share Office" || s.Note != "Passwords and keys are not in it." || s.FileName != "Office.toml" {
+	if err != nil || !s.Code || s.Heading != "Share Office" || s.Note != "Passwords and keys are not in it." || s.FileName != "Office.culvert.toml" {
 		t.Fatalf("Sharing = %+v, %v", s, err)
 	}
 	got, err := profile.Parse("shared", []byte(s.Text))
@@ -409,7 +409,7 @@ func TestSharing(t *testing.T) {
 	if p.ID == "" {
 		t.Error("the profile lost its id")
 	}
-	for name, want := range map[string]string{"a/b: c?": "a-b- c-.toml", " .. ": "profile.toml", "Büro": "Büro.toml"} {
+	for name, want := range map[string]string{"a/b: c?": "a-b- c-.culvert.toml", " .. ": "profile.culvert.toml", "Büro": "Büro.culvert.toml"} {
 		if got := fileName(name); got != want {
 			t.Errorf("fileName(%q) = %q, want %q", name, got, want)
 		}

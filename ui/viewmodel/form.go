@@ -290,6 +290,10 @@ func (w *Words) Sharing(p *profile.Profile) (Sharing, error) {
 	return s, nil
 }
 
+// ProfileEnding is that of a profile in a file of its own, by which desktops tell it
+// from other TOML and open it with Culvert.
+const ProfileEnding = ".culvert.toml"
+
 // fileName is a name that every system takes.
 func fileName(name string) string {
 	name = strings.Map(func(r rune) rune {
@@ -301,5 +305,5 @@ func fileName(name string) string {
 	if name = strings.Trim(name, ". "); name == "" {
 		name = "profile"
 	}
-	return name + ".toml"
+	return name + ProfileEnding
 }

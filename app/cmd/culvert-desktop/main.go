@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -26,7 +27,7 @@ import (
 // id is by what Fyne keeps the settings.
 const id = "io.github.culvert"
 
-var errUsage = errors.New("usage: culvert-desktop [--hidden] [--demo]: --hidden shows only the tray at first, --demo has a profile of a practice gateway")
+var errUsage = errors.New("usage: culvert-desktop [--hidden] [--demo] [FILE...]: --hidden shows only the tray at first, --demo has a profile of a practice gateway, and of a FILE is shown what could be imported")
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -35,17 +36,34 @@ func main() {
 	}
 }
 
-func run(args []string) error {
-	var o ui.Options
+// options is what the arguments say. Files are found from anywhere.
+func options(args []string) (o ui.Options, err error) {
+	onlyFiles := false
 	for _, a := range args {
-		switch a {
-		case "--hidden":
+		switch {
+		case onlyFiles || !strings.HasPrefix(a, "-"):
+			path, err := filepath.Abs(a)
+			if err != nil {
+				return o, err
+			}
+			o.Files = append(o.Files, path)
+		case a == "--":
+			onlyFiles = true
+		case a == "--hidden":
 			o.Hidden = true
-		case "--demo":
+		case a == "--demo":
 			o.Demo = true
 		default:
-			return errUsage
+			return o, errUsage
 		}
+	}
+	return o, nil
+}
+
+func run(args []string) error {
+	o, err := options(args)
+	if err != nil {
+		return err
 	}
 	if err := display.Check(); err != nil { // without one GLFW panics
 		return err
@@ -54,7 +72,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	one, first, err := single.Claim("desktop")
+	one, first, err := single.Claim("desktop", o.Files...)
 	if err != nil || !first {
 		return err // or the other one shows its window
 	}
@@ -72,7 +90,8 @@ func run(args []string) error {
 		Login: login.New(program, "--hidden"), Version: version.Text(), System: runtime.GOOS + "/" + runtime.GOARCH,
 		Programs: filepath.Dir(program), Minimise: minimise, TrayHost: display.TrayHost,
 	})
-	one.OnWanted(func() { fyne.Do(d.Show) })
+	one.OnWanted(func(files []string) { fyne.Do(func() { d.Open(files) }) })
+	nameWindows(id)
 	d.Run(o)
 	return nil
 }

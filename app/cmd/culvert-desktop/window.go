@@ -18,3 +18,11 @@ func minimise(w fyne.Window) {
 		})
 	}
 }
+
+// nameWindows has windows say of which program they are, as its desktop entry does,
+// by which panels find the icon. It is called before there is a window.
+func nameWindows(id string) {
+	glfw.WindowHintString(glfw.X11ClassName, id)
+	glfw.WindowHintString(glfw.X11InstanceName, "culvert-desktop")
+	glfw.WindowHintString(glfw.WaylandAppID, id)
+}
