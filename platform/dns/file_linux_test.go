@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // plain is a root with nothing but /etc, and a resolv.conf of one kind.
@@ -220,7 +222,7 @@ func TestFileChanged(t *testing.T) {
 func plainCopy(t *testing.T, o Options) Options {
 	t.Helper()
 	dir := t.TempDir()
-	command(t, "cp", "-a", filepath.Join(o.Root, "etc"), dir)
+	testroom.Here(t).Run("cp", "-a", filepath.Join(o.Root, "etc"), dir)
 	must(t, os.Remove(filepath.Join(dir, keptPath)))
 	return Options{Root: dir}
 }
@@ -322,7 +324,7 @@ func TestFileMounted(t *testing.T) {
 // Nobody keeps the file: libc itself finds the tunnel's server.
 func TestFileLookups(t *testing.T) {
 	r := newRoom(t)
-	r.write(confPath, original)
+	r.Write(confPath, original)
 	m := newManager(t, r.opts, nil)
 	r.lookup("before", asBefore)
 	must(t, m.Set(t.Context(), full()))

@@ -5,26 +5,27 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // startManager starts NetworkManager, which gives eth0 its address and server.
-func (r *room) startManager(settings string) *process {
+func (r *room) startManager(settings string) *testroom.Process {
 	r.t.Helper()
-	r.write("/etc/NetworkManager/NetworkManager.conf", "[main]\nplugins=keyfile\nauth-polkit=root-only\nno-auto-default=*\n"+settings+"\n")
+	r.Write("/etc/NetworkManager/NetworkManager.conf", "[main]\nplugins=keyfile\nauth-polkit=root-only\nno-auto-default=*\n"+settings+"\n")
 	const profile = "/etc/NetworkManager/system-connections/eth0.nmconnection"
-	r.write(profile, "[connection]\nid=eth0\nuuid=3f1c1c3e-7d0a-4f0e-9d7e-0e6f3c0a5b11\ntype=ethernet\ninterface-name=eth0\n"+
+	r.Write(profile, "[connection]\nid=eth0\nuuid=3f1c1c3e-7d0a-4f0e-9d7e-0e6f3c0a5b11\ntype=ethernet\ninterface-name=eth0\n"+
 		"[ipv4]\nmethod=manual\naddress1=192.0.2.10/24\ndns="+outside+";\n[ipv6]\nmethod=disabled\n")
-	must(r.t, os.Chmod(r.path(profile), 0o600))
+	must(r.t, os.Chmod(r.Path(profile), 0o600))
 	// At its first start it would take over an address that is there.
-	if _, err := os.Stat(r.path("/run/NetworkManager")); err != nil {
-		ip(r.t, "addr flush dev eth0")
-		ip(r.t, "link set eth0 down")
+	if _, err := os.Stat(r.Path("/run/NetworkManager")); err != nil {
+		r.IP("addr flush dev eth0", "link set eth0 down")
 	}
 	// Without /sys it does not wait for udev.
-	p := r.start("/usr/sbin/NetworkManager", "--no-daemon")
+	p := r.Start("/usr/sbin/NetworkManager", "--no-daemon")
 	r.awaitName(nmObject.name)
 	eventually(r.t, "the server of NetworkManager's connection", func() bool {
-		out, err := r.try("nmcli", "-g", "IP4.DNS", "device", "show", "eth0")
+		out, err := r.Try("nmcli", "-g", "IP4.DNS", "device", "show", "eth0")
 		return err == nil && strings.Contains(out, outside) && r.answer("www.example") != "none"
 	})
 	return p
@@ -56,8 +57,8 @@ func TestNetworkManager(t *testing.T) {
 	must(t, m.Set(ctx, full()))
 
 	// NetworkManager's own doings do not undo it.
-	r.run("nmcli", "general", "reload", "dns-full")
-	r.run("nmcli", "device", "reapply", "eth0")
+	r.Run("nmcli", "general", "reload", "dns-full")
+	r.Run("nmcli", "device", "reapply", "eth0")
 	must(t, m.Verify(ctx))
 	r.lookup("after a reload", asFull)
 
@@ -70,7 +71,7 @@ func TestNetworkManager(t *testing.T) {
 	// A power cut: NetworkManager remembers, and starts later than we do.
 	must(t, m.Set(ctx, full()))
 	record := j.last()
-	nm.stop()
+	nm.Kill()
 	if !strings.Contains(r.read(nmIntern), inside.String()) {
 		t.Error("NetworkManager remembers nothing: this test tests nothing")
 	}
@@ -110,7 +111,7 @@ func TestNetworkManagerOthers(t *testing.T) {
 	r.startManager("dns=default\nrc-manager=file")
 	global := func(args ...string) {
 		t.Helper()
-		r.run("busctl", append([]string{"set-property", nmObject.name, string(nmObject.path), nmIface, nmGlobal, "a{sv}"}, args...)...)
+		r.Run("busctl", append([]string{"set-property", nmObject.name, string(nmObject.path), nmIface, nmGlobal, "a{sv}"}, args...)...)
 	}
 	theirs := func(server string) []string {
 		return []string{"1", "domains", "a{sv}", "1", "*", "a{sv}", "1", "servers", "as", "1", server}
@@ -182,7 +183,7 @@ func TestNetworkManagerDnsmasq(t *testing.T) {
 // NetworkManager with systemd-resolved leaves our interface's servers alone.
 func TestNetworkManagerResolved(t *testing.T) {
 	r := newRoom(t)
-	must(t, os.Symlink("../run/systemd/resolve/stub-resolv.conf", r.path(confPath)))
+	must(t, os.Symlink("../run/systemd/resolve/stub-resolv.conf", r.Path(confPath)))
 	r.startBus()
 	r.startResolved()
 	nm := r.startManager("")
@@ -190,11 +191,11 @@ func TestNetworkManagerResolved(t *testing.T) {
 	r.lookup("before", asBefore)
 	must(t, m.Set(t.Context(), full()))
 	backend(t, m, "systemd-resolved")
-	r.run("nmcli", "general", "reload", "dns-full")
-	r.run("nmcli", "device", "reapply", "eth0")
+	r.Run("nmcli", "general", "reload", "dns-full")
+	r.Run("nmcli", "device", "reapply", "eth0")
 	must(t, m.Verify(t.Context()))
 	r.lookup("after a reload", asFull)
-	nm.stop()
+	nm.Kill()
 	r.startManager("")
 	must(t, m.Verify(t.Context()))
 	r.lookup("after NetworkManager's restart", asFull)

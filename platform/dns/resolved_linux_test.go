@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // journal keeps the records.
@@ -57,9 +59,9 @@ func backend(t *testing.T, m *Manager, want string) {
 }
 
 // stubRoom is the usual set-up of Ubuntu, Fedora and Arch.
-func stubRoom(t *testing.T, settings ...string) (*room, *process) {
+func stubRoom(t *testing.T, settings ...string) (*room, *testroom.Process) {
 	r := newRoom(t)
-	must(t, os.Symlink("../run/systemd/resolve/stub-resolv.conf", r.path(confPath)))
+	must(t, os.Symlink("../run/systemd/resolve/stub-resolv.conf", r.Path(confPath)))
 	r.startBus()
 	p := r.startResolved(append([]string{"DNS=" + outside}, settings...)...)
 	return r, p
@@ -69,9 +71,9 @@ func TestResolved(t *testing.T) {
 	r, _ := stubRoom(t)
 	ctx := t.Context()
 	r.lookup("before", asBefore)
-	before := r.run("resolvectl", "status")
+	before := r.Run("resolvectl", "status")
 	stopped(t, r.opts)
-	if got := r.run("resolvectl", "status"); got != before {
+	if got := r.Run("resolvectl", "status"); got != before {
 		t.Errorf("after a Set that was stopped:\n%s\nwant\n%s", got, before)
 	}
 	var j journal
@@ -90,7 +92,7 @@ func TestResolved(t *testing.T) {
 	must(t, m.Verify(ctx))
 
 	// Somebody else's hand.
-	r.run("resolvectl", "revert", "culvert0")
+	r.Run("resolvectl", "revert", "culvert0")
 	if err := m.Verify(ctx); !errors.Is(err, ErrNotTaken) {
 		t.Errorf("Verify after a revert = %v", err)
 	}
@@ -110,12 +112,12 @@ func TestResolved(t *testing.T) {
 		t.Errorf("journal after Clear: %s", j.last())
 	}
 	r.lookup("after", asBefore)
-	if got := r.run("resolvectl", "status"); got != before {
+	if got := r.Run("resolvectl", "status"); got != before {
 		t.Errorf("after Clear:\n%s\nwant\n%s", got, before)
 	}
 	// The interface may go first.
 	must(t, m.Set(ctx, full()))
-	ip(t, "link del culvert0")
+	r.IP("link del culvert0")
 	must(t, m.Clear())
 	must(t, CleanUp(record))
 	r.lookup("without the interface", asBefore)
@@ -133,15 +135,15 @@ func TestResolvedStrictTLS(t *testing.T) {
 // A link without address takes its servers and is never asked.
 func TestResolvedUnusedLink(t *testing.T) {
 	r, _ := stubRoom(t)
-	ip(t, "addr flush dev culvert0")
-	before := r.run("resolvectl", "status")
+	r.IP("addr flush dev culvert0")
+	before := r.Run("resolvectl", "status")
 	m := newManager(t, r.opts, nil)
 	err := m.Set(t.Context(), full())
 	var own *Error
 	if !errors.As(err, &own) || own.Backend != "systemd-resolved" || !errors.Is(err, ErrNotTaken) || !strings.Contains(err.Error(), "culvert0") {
 		t.Errorf("Set = %v", err)
 	}
-	if got := r.run("resolvectl", "status"); got != before {
+	if got := r.Run("resolvectl", "status"); got != before {
 		t.Errorf("after a Set that failed:\n%s\nwant\n%s", got, before)
 	}
 }
@@ -149,16 +151,15 @@ func TestResolvedUnusedLink(t *testing.T) {
 // Another interface than before: the old one is as it was.
 func TestResolvedOtherInterface(t *testing.T) {
 	r, _ := stubRoom(t)
-	other := openTUN(t, "culvert1")
+	other := openTUN(t, r.Network, "culvert1")
 	defer other.Close()
-	ip(t, "addr add 10.99.0.11/32 dev culvert1")
-	ip(t, "link set culvert1 up")
+	r.IP("addr add 10.99.0.11/32 dev culvert1", "link set culvert1 up")
 	m := newManager(t, r.opts, nil)
 	must(t, m.Set(t.Context(), full()))
 	cfg := full()
 	cfg.Interface = "culvert1"
 	must(t, m.Set(t.Context(), cfg))
-	if got := r.run("resolvectl", "dns"); strings.Contains(got, "(culvert0): 10") || !strings.Contains(got, "(culvert1): 10.99.0.1") {
+	if got := r.Run("resolvectl", "dns"); strings.Contains(got, "(culvert0): 10") || !strings.Contains(got, "(culvert1): 10.99.0.1") {
 		t.Errorf("resolvectl dns: %s", got)
 	}
 	// One that does not exist leaves what was there.
@@ -166,7 +167,7 @@ func TestResolvedOtherInterface(t *testing.T) {
 	if err := m.Set(t.Context(), cfg); err == nil {
 		t.Error("Set for an interface that does not exist is no error")
 	}
-	if got := r.run("resolvectl", "dns"); !strings.Contains(got, "(culvert1): 10.99.0.1") {
+	if got := r.Run("resolvectl", "dns"); !strings.Contains(got, "(culvert1): 10.99.0.1") {
 		t.Errorf("resolvectl dns after a Set that failed: %s", got)
 	}
 	must(t, m.Clear())
@@ -175,8 +176,8 @@ func TestResolvedOtherInterface(t *testing.T) {
 // A service that hangs costs the deadline and no more, and is named.
 func TestResolvedFrozen(t *testing.T) {
 	r, p := stubRoom(t)
-	m := newManager(t, Options{Root: r.dir, Timeout: time.Second}, nil)
-	must(t, p.cmd.Process.Signal(syscall.SIGSTOP))
+	m := newManager(t, Options{Root: r.Dir, Timeout: time.Second}, nil)
+	p.Signal(syscall.SIGSTOP)
 	start := time.Now()
 	err := m.Set(t.Context(), full())
 	var own *Error
@@ -186,13 +187,13 @@ func TestResolvedFrozen(t *testing.T) {
 	if d := time.Since(start); d > 10*time.Second {
 		t.Errorf("it took %v", d)
 	}
-	must(t, p.cmd.Process.Signal(syscall.SIGCONT))
+	p.Signal(syscall.SIGCONT)
 	must(t, m.Set(t.Context(), full()))
-	must(t, p.cmd.Process.Signal(syscall.SIGSTOP))
+	p.Signal(syscall.SIGSTOP)
 	if err := m.Clear(); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Clear = %v", err)
 	}
-	must(t, p.cmd.Process.Signal(syscall.SIGCONT))
+	p.Signal(syscall.SIGCONT)
 	must(t, m.Clear())
 	r.lookup("after", asBefore)
 }
@@ -201,13 +202,13 @@ func TestResolvedFrozen(t *testing.T) {
 // points there again afterwards.
 func TestResolvedGone(t *testing.T) {
 	r, p := stubRoom(t)
-	p.stop()
+	p.Kill()
 	m := newManager(t, r.opts, nil)
 	must(t, m.Set(t.Context(), full()))
 	backend(t, m, "resolv.conf")
 	r.lookup("full", asFull)
 	must(t, m.Clear())
-	if got, err := os.Readlink(r.path(confPath)); err != nil || got != "../run/systemd/resolve/stub-resolv.conf" {
+	if got, err := os.Readlink(r.Path(confPath)); err != nil || got != "../run/systemd/resolve/stub-resolv.conf" {
 		t.Errorf("resolv.conf points to %q, %v", got, err)
 	}
 }
@@ -215,8 +216,8 @@ func TestResolvedGone(t *testing.T) {
 // libc asks systemd-resolved though resolv.conf is a file: both are set.
 func TestResolvedByNSS(t *testing.T) {
 	r := newRoom(t)
-	r.write(confPath, "nameserver "+outside+"\n")
-	r.write("/etc/nsswitch.conf", "hosts: files resolve [!UNAVAIL=return] dns\n")
+	r.Write(confPath, "nameserver "+outside+"\n")
+	r.Write("/etc/nsswitch.conf", "hosts: files resolve [!UNAVAIL=return] dns\n")
 	r.startBus()
 	r.startResolved()
 	m := newManager(t, r.opts, nil)
@@ -244,7 +245,7 @@ func TestResolvedIPv6(t *testing.T) {
 	cfg.Servers = append(cfg.Servers, netip.MustParseAddr("fd00::53"))
 	m := newManager(t, r.opts, nil)
 	must(t, m.Set(t.Context(), cfg))
-	if got := r.run("resolvectl", "dns", "culvert0"); !strings.Contains(got, "10.99.0.1 fd00::53") {
+	if got := r.Run("resolvectl", "dns", "culvert0"); !strings.Contains(got, "10.99.0.1 fd00::53") {
 		t.Errorf("resolvectl dns: %s", got)
 	}
 	must(t, m.Clear())
