@@ -97,6 +97,12 @@ func (c *Conn) respond() {
 		a.reply.data = appendValue(sum[:], c.cfg.User)
 		return
 	}
+	a.reply.data = c.ntResponse()
+}
+
+// ntResponse is the data of a Response to the present challenge by MS-CHAPv2.
+func (c *Conn) ntResponse() []byte {
+	a := &c.auth.chap
 	c.random(a.peerChallenge[:])
 	password := c.password()
 	defer password.Zero()
@@ -104,7 +110,18 @@ func (c *Conn) respond() {
 	var value [mschap.ResponseLen]byte // reserved octets and flags are zero
 	copy(value[:], a.peerChallenge[:])
 	copy(value[mschap.ChallengeLen+8:], a.nt[:])
-	a.reply.data = appendValue(value[:], c.cfg.User)
+	return appendValue(value[:], c.cfg.User)
+}
+
+// proves checks what the server says to our answer by MS-CHAPv2; text is its
+// message.
+func (c *Conn) proves(data []byte) (text string, ok bool) {
+	a := &c.auth.chap
+	s := mschap.ParseSuccess(data)
+	password := c.password()
+	defer password.Zero()
+	ok = s.HasProof && mschap.CheckAuthenticatorResponse(s.Proof, password, a.nt, a.peerChallenge, mschap.Challenge(a.challenge), c.cfg.User)
+	return cleanText([]byte(s.Message)), ok
 }
 
 // password is ours in the form to be used now.
@@ -130,22 +147,18 @@ func (c *Conn) chapSucceeded(now time.Time, p packet, out *Output) {
 		c.letIn(now, "", cleanText(p.data), out)
 		return
 	}
-	a := &c.auth.chap
-	s := mschap.ParseSuccess(p.data)
-	password := c.password()
-	defer password.Zero()
-	if !s.HasProof || !mschap.CheckAuthenticatorResponse(s.Proof, password, a.nt, a.peerChallenge, mschap.Challenge(a.challenge), c.cfg.User) {
-		c.fail(now, &Error{Reason: ServerNotGenuine, Text: cleanText([]byte(s.Message))}, out)
+	text, ok := c.proves(p.data)
+	if !ok {
+		c.fail(now, &Error{Reason: ServerNotGenuine, Text: text}, out)
 		return
 	}
-	c.letIn(now, "", cleanText([]byte(s.Message)), out)
+	c.letIn(now, "", text, out)
 }
 
 // chapFailed gives up, unless the peer allows another try and the password has
 // another form.
 func (c *Conn) chapFailed(now time.Time, p packet, out *Output) {
 	f := mschap.ParseFailure(p.data)
-	text := cleanText([]byte(f.Message))
 	if f.Retry && refusal(f.Code) == BadCredentials && c.canWiden() {
 		a := &c.auth.chap
 		if f.HasChallenge {
@@ -153,13 +166,19 @@ func (c *Conn) chapFailed(now time.Time, p packet, out *Output) {
 		}
 		a.id++ // RFC 2759, 10: the next Response counts on
 		c.auth.widened, c.auth.answered, c.auth.waiting = true, false, false
-		out.emit(AuthRetry{Method: c.auth.method, Code: f.Code, Text: text})
+		out.emit(AuthRetry{Method: c.auth.method, Code: f.Code, Text: cleanText([]byte(f.Message))})
 		c.respond()
 		c.answer(now, out)
 		return
 	}
+	c.fail(now, c.refusedWith(p.data), out)
+}
+
+// refusedWith is what the message of a Failure means.
+func (c *Conn) refusedWith(data []byte) *Error {
+	f := mschap.ParseFailure(data)
 	reason := refusal(f.Code)
-	c.fail(now, &Error{Reason: reason, Code: f.Code, Text: text, TryWidened: reason == BadCredentials && c.canWiden()}, out)
+	return &Error{Reason: reason, Code: f.Code, Text: cleanText([]byte(f.Message)), TryWidened: reason == BadCredentials && c.canWiden()}
 }
 
 // challenge asks the client to prove itself.
@@ -176,19 +195,26 @@ func (c *Conn) sendChallenge(now time.Time, out *Output) {
 	a := &c.auth
 	a.repeats++
 	a.repeatAt = now.Add(min(time.Duration(a.repeats)*time.Second, restartTimer))
-	server := c.cfg.Name
-	if server == "" {
-		server = defaultName
-	}
-	out.send(protocolCHAP, packet{chapChallenge, a.chap.id, appendValue(a.chap.challenge, server)})
+	out.send(protocolCHAP, packet{chapChallenge, a.chap.id, appendValue(a.chap.challenge, c.ownName())})
 }
 
+// ownName is the server's.
+func (c *Conn) ownName() string {
+	if c.cfg.Name == "" {
+		return defaultName
+	}
+	return c.cfg.Name
+}
+
+// lookup is the password of a user whom the agreed method may let in.
 func (c *Conn) lookup(user string) (secret.Secret, bool) {
-	if c.cfg.Lookup == nil {
+	if c.cfg.Lookup == nil || c.takesCode(user) && c.auth.method != EAPGTC {
 		return nil, false
 	}
 	return c.cfg.Lookup(user)
 }
+
+func (c *Conn) takesCode(user string) bool { return c.cfg.TakesCode != nil && c.cfg.TakesCode(user) }
 
 // chapAnswered is the server's part. A repeated Response is told again what
 // the first was told (RFC 1994, 4.2).

@@ -1,6 +1,6 @@
 // Package ppp is the Point-to-Point Protocol as L2TP carries it: the option
 // negotiation automaton of RFC 1661 for LCP, IPCP and IPV6CP, the
-// authentication by PAP, CHAP-MD5 and MS-CHAPv2, and the phases of the link;
+// authentication by PAP, CHAP-MD5, MS-CHAPv2 and EAP, and the phases of the link;
 // for the client and for the server. It is a machine without I/O: time comes
 // in as a parameter, randomness from the configuration.
 package ppp
@@ -32,8 +32,20 @@ type Config struct {
 	Password secret.Secret // client: UTF-8
 	Widened  bool          // client: begin with the octet-widened password (Error.TryWidened)
 	Name     string        // server: its name in challenges
+	// EAP is where EAP comes among the methods of a client. EAPForms also allows,
+	// right behind each of Auth, the same within EAP: MS-CHAPv2 as EAP-MSCHAPv2,
+	// CHAP-MD5 as EAP-MD5, PAP as EAP-GTC, none of which tells the peer more.
+	EAP      EAPUse
+	EAPForms bool
 	// Lookup gives the password of a user to the server. It must be pure.
 	Lookup func(user string) (secret.Secret, bool)
+	// TakesCode says that a user has to give a one-time code as well, for which
+	// the server asks with CodePrompt (EAP-GTC, RFC 3748, 5.6): no other method
+	// lets the user in then. CheckCode is called once for each code, and only when
+	// the password is right. Nil: nobody has one.
+	TakesCode  func(user string) bool
+	CheckCode  func(now time.Time, user string, code []byte) bool
+	CodePrompt string
 
 	Local netip.Addr    // server: its own address; client: the one to ask for, or the zero Addr
 	Peer  netip.Addr    // server: the client's address
@@ -85,6 +97,9 @@ func New(cfg Config) *Conn {
 			*a = netip.Addr{}
 		}
 	}
+	if cfg.EAP == EAPNever {
+		cfg.Auth, cfg.EAPForms = withoutEAP(cfg.Auth), false
+	}
 	c := &Conn{cfg: cfg}
 	c.auth.widened = cfg.Widened
 	c.lcp.automaton = automaton{conn: c, layer: &c.lcp, protocol: protocolLCP, prompt: true}
@@ -129,7 +144,7 @@ func (c *Conn) Handle(now time.Time, frame []byte, out *Output) {
 	}
 	c.heard, c.unanswered = now, 0
 	switch protocol {
-	case protocolLCP, protocolPAP, protocolCHAP, protocolIPCP, protocolIPv6CP:
+	case protocolLCP, protocolPAP, protocolCHAP, protocolEAP, protocolIPCP, protocolIPv6CP:
 		p, err := parsePacket(info)
 		if err != nil {
 			out.emit(Drop{protocol, DropMalformed})
@@ -157,18 +172,9 @@ func (c *Conn) dispatch(now time.Time, protocol uint16, p packet, out *Output) {
 		if p.code == terminateRequest && c.phase != PhaseTerminate {
 			c.over(end, out)
 		}
-	case protocol == protocolPAP || protocol == protocolCHAP:
-		if c.phase != PhaseAuthenticate && c.phase != PhaseNetwork || protocol != c.auth.protocol() {
-			out.emit(Drop{protocol, DropPhase})
-			return
-		}
-		if protocol == protocolPAP {
-			c.receivePAP(now, p, out)
-		} else {
-			c.receiveCHAP(now, p, out)
-		}
-	case c.phase != PhaseNetwork:
-		c.verdictLost(now, out)
+	case protocol == protocolPAP || protocol == protocolCHAP || protocol == protocolEAP:
+		c.authenticate(now, protocol, p, out)
+	case c.phase != PhaseNetwork && !c.verdictLost(now, out):
 		out.emit(Drop{protocol, DropPhase})
 	case protocol == protocolIPCP:
 		c.ipcp.receive(now, p, out)
@@ -179,6 +185,20 @@ func (c *Conn) dispatch(now time.Time, protocol uint16, p packet, out *Output) {
 		c.ipv6cp.receive(now, p, out)
 	default:
 		c.unknown(now, protocol, appendPacket(nil, p), out)
+	}
+}
+
+// authenticate takes a packet of the method that was agreed on.
+func (c *Conn) authenticate(now time.Time, protocol uint16, p packet, out *Output) {
+	switch {
+	case c.phase != PhaseAuthenticate && c.phase != PhaseNetwork, protocol != c.auth.protocol():
+		out.emit(Drop{protocol, DropPhase})
+	case protocol == protocolPAP:
+		c.receivePAP(now, p, out)
+	case protocol == protocolCHAP:
+		c.receiveCHAP(now, p, out)
+	default:
+		c.receiveEAP(now, p, out)
 	}
 }
 

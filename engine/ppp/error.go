@@ -52,6 +52,9 @@ type Error struct {
 	// TryWidened: the peer may have hashed the octets of a password beyond
 	// ASCII; another connection with Config.Widened set may be let in.
 	TryWidened bool
+	// TryEAP: another connection with Config.EAP set to this may come further.
+	// Nothing secret was sent on this one.
+	TryEAP EAPUse
 }
 
 func (e *Error) Error() string {

@@ -42,6 +42,14 @@ type Authenticating struct{ Method AuthMethod }
 // yet. Perhaps a person is asked to approve. It is emitted once.
 type Waiting struct{ Left time.Duration }
 
+// Question: the peer asks for what a person has to say, most likely a code that
+// is good once, and waits for Conn.Answer. It comes again for each question; a new
+// one takes the place of the last.
+type Question struct {
+	Prompt string        // the peer's words, cleaned; may be empty
+	Left   time.Duration // until it is given up
+}
+
 // AuthRetry: the peer refused the first answer and allows another, which has
 // been sent: the password in its octet-widened form.
 type AuthRetry struct {
@@ -103,6 +111,7 @@ func (LinkUp) event()         {}
 func (LinkDown) event()       {}
 func (Authenticating) event() {}
 func (Waiting) event()        {}
+func (Question) event()       {}
 func (AuthRetry) event()      {}
 func (Authenticated) event()  {}
 func (NetworkUp) event()      {}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -40,14 +41,20 @@ type AuthMethod uint8
 
 // The methods, none of them being zero.
 const (
-	PAP      AuthMethod = iota + 1 // RFC 1334
-	CHAPMD5                        // RFC 1994
-	MSCHAPv2                       // RFC 2759
+	PAP         AuthMethod = iota + 1 // RFC 1334
+	CHAPMD5                           // RFC 1994
+	MSCHAPv2                          // RFC 2759
+	EAPMSCHAPv2                       // draft-kamath-pppext-eap-mschapv2
+	EAPMD5                            // RFC 3748, 5.4
+	EAPGTC                            // RFC 3748, 5.6, and One-Time Passwords, 5.5
 )
 
-var methodNames = [...]string{PAP: "PAP", CHAPMD5: "CHAP-MD5", MSCHAPv2: "MS-CHAPv2"}
+var methodNames = [...]string{PAP: "PAP", CHAPMD5: "CHAP-MD5", MSCHAPv2: "MS-CHAPv2", EAPMSCHAPv2: "EAP-MSCHAPv2", EAPMD5: "EAP-MD5", EAPGTC: "EAP-GTC"}
 
 func (m AuthMethod) String() string { return name(methodNames[:], int(m)) }
+
+// EAP says that m is a method of EAP, which LCP does not tell from the others.
+func (m AuthMethod) EAP() bool { return m >= EAPMSCHAPv2 }
 
 // option is the data of the Authentication-Protocol option that asks for m.
 func (m AuthMethod) option() []byte {
@@ -56,6 +63,8 @@ func (m AuthMethod) option() []byte {
 		return []byte{protocolCHAP >> 8, protocolCHAP & 0xff, chapMD5}
 	case MSCHAPv2:
 		return []byte{protocolCHAP >> 8, protocolCHAP & 0xff, chapMSCHAPv2}
+	case EAPMSCHAPv2, EAPMD5, EAPGTC:
+		return []byte{protocolEAP >> 8, protocolEAP & 0xff}
 	}
 	return []byte{protocolPAP >> 8, protocolPAP & 0xff}
 }
@@ -88,8 +97,12 @@ type lcp struct {
 	peer     lcpPeer
 	demand   int    // server: what of cfg.Auth is demanded
 	tried    uint64 // server: what has been demanded and refused, a bit each
+	insisted int    // server: how often, with nothing else left
 	offer    int    // client: what of cfg.Auth is suggested in Naks
 	nakked   []byte // client: what the peer demanded and we Nak'd last
+	nakkedID uint8  // of that request
+	nakkedAt time.Time
+	shunned  bool // client: EAP, which was to be the last resort, was Nak'd
 	demanded []string
 }
 
@@ -165,22 +178,27 @@ func (l *lcp) judgeMagic(o option, v *verdict) bool {
 
 // judgeAuth is asked by the client: what the peer demands is taken if it is
 // allowed. Otherwise our best method is suggested, and once the peer insists
-// on the same, the next.
+// on the same, the next. EAP is taken in its turn only: a gateway that asks for
+// it first may have none but EAP-TLS, as SoftEther, and better methods beside it.
 func (l *lcp) judgeAuth(now time.Time, o option, peer *lcpPeer, v *verdict, out *Output) {
 	allowed := l.conn.cfg.Auth
-	for _, m := range allowed {
-		if bytes.Equal(m.option(), o.data) {
-			peer.auth, l.demanded = m, nil
-			return
-		}
+	// A copy that was overtaken insists on nothing.
+	if again := l.in.id == l.nakkedID && now.Sub(l.nakkedAt) < copyTime; bytes.Equal(l.nakked, o.data) && !again {
+		l.offer++
+	}
+	if m := l.conn.cfg.takes(o.data, l.offer); m != 0 {
+		peer.auth, l.demanded = m, nil
+		return
 	}
 	if len(l.demanded) < 2*maxNaks {
 		l.demanded = append(l.demanded, authName(o.data))
 	}
-	if bytes.Equal(l.nakked, o.data) {
+	l.nakked, l.nakkedID, l.nakkedAt = bytes.Clone(o.data), l.in.id, now
+	l.shunned = l.shunned || bytes.Equal(EAPMD5.option(), o.data)
+	// What stands for the same option is suggested once.
+	for l.offer > 0 && l.offer < len(allowed) && l.suggested(allowed[l.offer]) {
 		l.offer++
 	}
-	l.nakked = bytes.Clone(o.data)
 	if l.offer >= len(allowed) {
 		l.conn.fail(now, l.methodRefused(), out)
 		v.fatal = true
@@ -189,14 +207,33 @@ func (l *lcp) judgeAuth(now time.Time, o option, peer *lcpPeer, v *verdict, out 
 	v.nak = appendOption(v.nak, optionAuth, allowed[l.offer].option()...)
 }
 
-// methodRefused says what both ends wanted.
-func (l *lcp) methodRefused() *Error {
-	var ours []string
-	for _, m := range l.conn.cfg.Auth {
-		ours = append(ours, m.String())
+// suggested says whether a Nak has asked for m, or for another method of EAP.
+func (l *lcp) suggested(m AuthMethod) bool {
+	for _, before := range l.conn.cfg.Auth[:l.offer] {
+		if before == m || before.EAP() && m.EAP() {
+			return true
+		}
 	}
-	return &Error{Reason: AuthMethodRefused,
-		Detail: fmt.Sprintf("we allow [%s], peer asked for [%s]", strings.Join(ours, " "), strings.Join(l.demanded, " "))}
+	return false
+}
+
+// methodRefused says what both ends wanted. pppd with EAP alone does not insist
+// on it: a Nak has it open the link without any, and then end it.
+func (l *lcp) methodRefused() *Error {
+	e := &Error{Reason: AuthMethodRefused,
+		Detail: fmt.Sprintf("we allow [%s], peer asked for [%s]", names(l.conn.cfg.Auth), strings.Join(l.demanded, " "))}
+	if cfg := &l.conn.cfg; l.shunned && !cfg.Server && cfg.EAP == EAPInTurn && len(cfg.eapMethods()) > 0 {
+		e.TryEAP = EAPFirst
+	}
+	return e
+}
+
+func names(methods []AuthMethod) string {
+	var out []string
+	for _, m := range methods {
+		out = append(out, m.String())
+	}
+	return strings.Join(out, " ")
 }
 
 func (l *lcp) naked(now time.Time, opts []option, out *Output) {
@@ -224,16 +261,25 @@ func (l *lcp) nakMRU(mru uint16) {
 	}
 }
 
+// maxInsisted is how often a server demands EAP once more that was refused, when it
+// has nothing else: clients take it at the second time that have better methods.
+const maxInsisted = 3
+
 // nakAuth is asked by the server: it follows to a method it may demand, or
-// goes on to its next.
+// goes on to its next, or insists.
 func (l *lcp) nakAuth(now time.Time, o option, out *Output) {
 	if len(l.demanded) < 2*maxNaks {
 		l.demanded = append(l.demanded, authName(o.data))
 	}
-	l.tried |= 1 << l.demand
+	refused := l.conn.cfg.Auth[l.demand].option()
 	for i, m := range l.conn.cfg.Auth {
-		if l.tried&(1<<i) == 0 && bytes.Equal(m.option(), o.data) {
-			l.demand = i
+		if bytes.Equal(m.option(), refused) {
+			l.tried |= 1 << i
+		}
+	}
+	for i, m := range l.conn.cfg.Auth {
+		if !bytes.Equal(refused, o.data) && bytes.Equal(m.option(), o.data) {
+			l.demand = i // again, too: maxNaks ends that
 			return
 		}
 	}
@@ -242,6 +288,11 @@ func (l *lcp) nakAuth(now time.Time, o option, out *Output) {
 			l.demand = i
 			return
 		}
+	}
+	if i := slices.IndexFunc(l.conn.cfg.Auth, AuthMethod.EAP); i >= 0 && l.insisted < maxInsisted {
+		l.insisted++
+		l.demand = i
+		return
 	}
 	l.conn.fail(now, l.methodRefused(), out)
 }

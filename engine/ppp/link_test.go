@@ -17,6 +17,8 @@ type net struct {
 	faulty  bool
 	latency time.Duration
 	frames  int
+
+	onQuestion func(i int, q Question)
 }
 
 type end struct {
@@ -25,6 +27,7 @@ type end struct {
 	ups, downs int
 	net        NetworkUp
 	user       string
+	method     AuthMethod
 	over       bool
 	err        error
 }
@@ -65,7 +68,9 @@ func (n *net) take(i int, out *Output) {
 		case Network6Down:
 			e.up6 = false
 		case Authenticated:
-			e.user = ev.User
+			e.user, e.method = ev.User, ev.Method
+		case Question:
+			defer n.onQuestion(i, ev)
 		case Down:
 			e.over, e.up, e.err = true, false, ev.Err
 		}
@@ -209,13 +214,17 @@ func TestMethodsMeet(t *testing.T) {
 // 15 % of the frames are lost, 10 % come twice, all of them in any order: the
 // link comes up and stays up.
 func TestLossyLink(t *testing.T) {
-	methods := [][]AuthMethod{nil, {PAP}, {CHAPMD5}, {MSCHAPv2}}
+	methods := [][]AuthMethod{nil, {PAP}, {CHAPMD5}, {MSCHAPv2}, {EAPMD5}, {EAPMSCHAPv2}, {EAPGTC}, {EAPGTC, MSCHAPv2}}
 	var worst time.Duration
 	for seed := range int64(1000) {
-		client, server := clientConfig(seed, MSCHAPv2, CHAPMD5, PAP), serverConfig(seed+1e6, methods[seed%4]...)
+		client, server := clientConfig(seed, MSCHAPv2, CHAPMD5, PAP), serverConfig(seed+1e6, methods[seed/2%8]...)
+		client.EAPForms = true
+		server.TakesCode = func(string) bool { return seed/2%8 == 6 }
+		server.CheckCode = func(_ time.Time, _ string, code []byte) bool { return string(code) == "424242" }
 		client.EchoInterval, server.EchoInterval = 5*time.Second, 5*time.Second
 		client.IPv6, server.IPv6 = seed&4 != 0, seed&4 != 0
 		n := newNet(t, seed, client, server)
+		n.tokens("424242")
 		n.faulty = true
 		began := n.now
 		for !(n.ends[0].up && n.ends[1].up) {

@@ -68,6 +68,7 @@ type auth struct {
 	widened    bool // client: the password goes out in its second form
 	pap        pap
 	chap       chap
+	eap        eap
 }
 
 // protocol is the one of the agreed method.
@@ -77,6 +78,8 @@ func (a *auth) protocol() uint16 {
 		return protocolPAP
 	case CHAPMD5, MSCHAPv2:
 		return protocolCHAP
+	case EAPMSCHAPv2, EAPMD5, EAPGTC:
+		return protocolEAP
 	}
 	return 0
 }
@@ -98,7 +101,8 @@ func (c *Conn) linkUp(now time.Time, out *Output) {
 	if c.cfg.Server && len(c.cfg.Auth) > 0 {
 		method = c.cfg.Auth[c.lcp.demand]
 	}
-	c.auth = auth{method: method, widened: c.auth.widened, chap: chap{id: c.auth.chap.id}, pap: pap{id: c.auth.pap.id}}
+	c.auth.eap.forget()
+	c.auth = auth{method: method, widened: c.auth.widened, chap: chap{id: c.auth.chap.id}, pap: pap{id: c.auth.pap.id}, eap: eap{id: c.auth.eap.id}}
 	if method == 0 {
 		c.startNetwork(now, out)
 		return
@@ -107,6 +111,8 @@ func (c *Conn) linkUp(now time.Time, out *Output) {
 	out.emit(Authenticating{method})
 	c.auth.deadlineAt = now.Add(challengeTime)
 	switch {
+	case c.cfg.Server && method.EAP():
+		c.identify(now, out)
 	case c.cfg.Server && method != PAP:
 		c.challenge(now, out)
 	case !c.cfg.Server && len(c.cfg.User) > maxName, !c.cfg.Server && method == PAP && len(c.cfg.Password) > maxName:
@@ -172,6 +178,10 @@ func (c *Conn) advanceAuth(now time.Time, out *Output) {
 	a := &c.auth
 	if due(a.deadlineAt, now) {
 		switch {
+		case a.eap.asked:
+			c.fail(now, &Error{Reason: ApprovalTimeout, Detail: "nobody gave the code that the peer asks for"}, out)
+		case a.eap.refuses():
+			c.conclude(now, false, out)
 		case a.answered:
 			c.fail(now, &Error{Reason: ApprovalTimeout}, out)
 		case c.cfg.Server:
@@ -188,6 +198,10 @@ func (c *Conn) advanceAuth(now time.Time, out *Output) {
 	if !due(a.repeatAt, now) {
 		return
 	}
+	if c.cfg.Server && a.method.EAP() {
+		c.repeatEAP(now, out)
+		return
+	}
 	if c.cfg.Server {
 		c.sendChallenge(now, out)
 		return
@@ -199,17 +213,26 @@ func (c *Conn) advanceAuth(now time.Time, out *Output) {
 
 // verdictLost is called when the peer talks of the network while we still
 // wait: it let us in, and its verdict did not arrive. RFC 1994, 4.2 makes it
-// answer a repeated Response.
-func (c *Conn) verdictLost(now time.Time, out *Output) {
-	if c.phase == PhaseAuthenticate && c.auth.answered && now.Sub(c.auth.answeredAt) >= verdictGap {
+// answer a repeated Response. A Success of EAP is never repeated: what comes in
+// its place counts as one, where one would do (RFC 3748, 4.2). in says that.
+func (c *Conn) verdictLost(now time.Time, out *Output) (in bool) {
+	switch a := &c.auth; {
+	case c.phase != PhaseAuthenticate:
+	case a.method.EAP():
+		if in = !c.cfg.Server && a.eap.done; in {
+			c.letIn(now, "", a.eap.text, out)
+		}
+	case a.answered && now.Sub(a.answeredAt) >= verdictGap:
 		c.answer(now, out)
 	}
+	return in
 }
 
 // letIn is called when authentication succeeded, ours or the peer's.
 func (c *Conn) letIn(now time.Time, user, message string, out *Output) {
 	a := &c.auth
 	a.answered, a.waiting, a.passed = false, false, true
+	a.eap.passed()
 	a.deadlineAt, a.repeatAt, a.waitAt = time.Time{}, time.Time{}, time.Time{}
 	out.emit(Authenticated{Method: a.method, User: user, Message: message})
 	if c.phase == PhaseAuthenticate {
@@ -234,7 +257,7 @@ func refusal(code int) Reason {
 
 // canWiden tells whether the password has a second form not tried yet.
 func (c *Conn) canWiden() bool {
-	if c.cfg.Server || c.auth.method != MSCHAPv2 || c.auth.widened {
+	if c.cfg.Server || c.auth.method != MSCHAPv2 && c.auth.method != EAPMSCHAPv2 || c.auth.widened {
 		return false
 	}
 	for _, b := range c.cfg.Password {
@@ -251,6 +274,9 @@ func (c *Conn) ended(now time.Time, text []byte) *Error {
 	switch {
 	case c.phase == PhaseTerminate:
 		return nil
+	case c.phase == PhaseAuthenticate && !c.cfg.Server && c.auth.method.EAP() && c.auth.eap.open:
+		e = c.eapRefused()
+		e.Text = cleanText(text)
 	case c.phase == PhaseAuthenticate && c.auth.answered:
 		// SoftEther says nothing else to a wrong password.
 		e.Reason, e.TryWidened = BadCredentials, c.canWiden()
@@ -263,7 +289,7 @@ func (c *Conn) ended(now time.Time, text []byte) *Error {
 	case len(c.lcp.demanded) > 0:
 		// pppd opens the link without what we refused, and then ends it for that.
 		refused := c.lcp.methodRefused()
-		e.Reason, e.Detail = refused.Reason, refused.Detail
+		e.Reason, e.Detail, e.TryEAP = refused.Reason, refused.Detail, refused.TryEAP
 	}
 	return e
 }
@@ -342,6 +368,7 @@ func (c *Conn) over(err *Error, out *Output) {
 		return
 	}
 	c.setPhase(PhaseOver, out)
+	c.auth.eap.forget()
 	var e error
 	if err != nil {
 		e = err
