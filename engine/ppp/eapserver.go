@@ -8,11 +8,14 @@ import (
 	"github.com/culvert-vpn/culvert/engine/ppp/mschap"
 )
 
-// Ours: what a server asks with, by GTC. Clients give the password to the first
-// without asking anybody.
+// Ours.
 const (
+	// What a server asks with, by GTC. Clients give the password to the first
+	// without asking anybody.
 	passwordPrompt    = "Password: "
 	defaultCodePrompt = "Code: "
+
+	tokenRepeat = 5 * time.Second
 )
 
 // identify begins EAP.
@@ -30,14 +33,14 @@ func (c *Conn) askEAP(now time.Time, data []byte, wait time.Duration, out *Outpu
 	c.repeatEAP(now, out)
 }
 
-// repeatEAP sends the present Request, for the first time or again; seldom where a
-// person may be typing (RFC 3748, 4.3).
+// repeatEAP sends the present Request, for the first time or again; less often where
+// a person may be typing (RFC 3748, 4.3).
 func (c *Conn) repeatEAP(now time.Time, out *Output) {
 	a := &c.auth
 	a.repeats++
 	wait := min(time.Duration(a.repeats)*time.Second, restartTimer)
 	if a.eap.out.data[0] == eapGTC {
-		wait = answerRepeats[min(a.repeats, len(answerRepeats))-1]
+		wait = tokenRepeat
 	}
 	a.repeatAt = now.Add(wait)
 	out.send(protocolEAP, a.eap.out)
