@@ -48,6 +48,7 @@ const (
 	Rules     // somebody removed rules of policy routing; perhaps ours (Linux)
 	Sleep     // the machine is about to sleep, and waits a few seconds for Event.Ready
 	Wake      // it slept; together with Sleep: already over
+	Routes    // others than the default ones: of the networks that the machine is on, for example
 
 	reread // look again, whatever it is
 )
@@ -55,7 +56,7 @@ const (
 // String lists what is set, for logs.
 func (c Change) String() string {
 	var s []string
-	for i, name := range []string{"default-ipv4", "default-ipv6", "addresses", "link", "rules", "sleep", "wake"} {
+	for i, name := range []string{"default-ipv4", "default-ipv6", "addresses", "link", "rules", "sleep", "wake", "routes"} {
 		if c&(1<<i) != 0 {
 			s = append(s, name)
 		}
@@ -288,6 +289,12 @@ func (l *loop) mark(c Change) {
 
 // look ends a burst.
 func (l *loop) look() {
+	if l.marks == Routes {
+		// There may be thousands of them, and none is in the state.
+		l.pending |= l.marks
+		l.marks, l.deadline = 0, time.Time{}
+		return
+	}
 	s, err := l.m.source.read(l.m.opts.Ignore)
 	if err != nil {
 		l.burst.Reset(retryRead)

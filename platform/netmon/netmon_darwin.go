@@ -61,7 +61,7 @@ func (s *routeSocket) listen() {
 		}
 		for _, m := range msgs {
 			if matters(m) {
-				s.in.tell(reread)
+				s.in.tell(Routes | reread)
 			}
 		}
 	}

@@ -29,7 +29,9 @@ type rtnetlink struct {
 	told    int             // messages about links
 	outside map[int32]bool  // interfaces of default routes
 	sources map[string]bool // addresses, as octets, of outside interfaces
-	lost    int             // how often the kernel had more to tell than there was room for
+	ignored map[int32]bool  // interfaces that are none of the network's
+	ignore  func(string) bool
+	lost    int // how often the kernel had more to tell than there was room for
 }
 
 func newSource(in *inbox) (source, error) {
@@ -54,7 +56,7 @@ func newRtnetlink(in *inbox) (*rtnetlink, error) {
 		ask.Close()
 		return nil, fmt.Errorf("netmon: subscribe to netlink: %w", err)
 	}
-	s := &rtnetlink{in: in, ask: ask, socket: socket, done: make(chan struct{}), running: map[int32]bool{}}
+	s := &rtnetlink{in: in, ask: ask, socket: socket, done: make(chan struct{}), running: map[int32]bool{}, ignored: map[int32]bool{}, ignore: func(string) bool { return false }}
 	s.wg.Go(s.listen)
 	return s, nil
 }
@@ -172,16 +174,36 @@ func (s *rtnetlink) linkMeaning(m syscall.NetlinkMessage) Change {
 	running := m.Header.Type == unix.RTM_NEWLINK && l.Flags&unix.IFF_UP != 0 && l.Flags&unix.IFF_RUNNING != 0
 	was, known := s.running[l.Index]
 	s.running[l.Index] = running
+	s.ignored[l.Index] = s.ignore(nameOf(m))
 	if m.Header.Type == unix.RTM_DELLINK {
 		delete(s.running, l.Index)
+		delete(s.ignored, l.Index)
 	}
 	switch {
 	case known && was == running:
 		return 0 // statistics of wireless links, mostly
+	case s.ignored[l.Index]:
+		return reread
 	case known && s.outside[l.Index]:
-		return Link | reread
+		return Link | Routes | reread
+	case known:
+		return Routes | reread // the kernel does not tell of IPv4 routes that go with a link
 	}
 	return reread
+}
+
+// nameOf is the name of the interface that a message is about.
+func nameOf(m syscall.NetlinkMessage) string {
+	attrs, err := nl.ParseRouteAttr(m.Data[unix.SizeofIfInfomsg:])
+	if err != nil {
+		return ""
+	}
+	for _, a := range attrs {
+		if a.Attr.Type == unix.IFLA_IFNAME {
+			return unix.ByteSliceToString(a.Value)
+		}
+	}
+	return ""
 }
 
 func (s *rtnetlink) addrMeaning(m syscall.NetlinkMessage) Change {
@@ -200,48 +222,55 @@ func (s *rtnetlink) addrMeaning(m syscall.NetlinkMessage) Change {
 	return reread
 }
 
-// routeMeaning looks at default routes of the main table only.
+// routeMeaning looks at the main table only, and not at neighbours that the
+// kernel remembers as routes.
 func (s *rtnetlink) routeMeaning(m syscall.NetlinkMessage) Change {
 	if len(m.Data) < unix.SizeofRtMsg {
 		return 0
 	}
 	r := nl.DeserializeRtMsg(m.Data)
-	if r.Dst_len != 0 || r.Table != unix.RT_TABLE_MAIN {
+	if r.Table != unix.RT_TABLE_MAIN || r.Flags&unix.RTM_F_CLONED != 0 {
 		return 0
-	}
-	if m.Header.Type == unix.RTM_NEWROUTE {
-		return reread
 	}
 	attrs, err := nl.ParseRouteAttr(m.Data[unix.SizeofRtMsg:])
 	if err != nil {
 		return reread
 	}
+	var by int32
 	for _, a := range attrs {
-		if a.Attr.Type != unix.RTA_OIF || len(a.Value) < 4 || !s.outside[int32(nl.NativeEndian().Uint32(a.Value))] { //nolint:gosec // an interface index
-			continue
+		if a.Attr.Type == unix.RTA_OIF && len(a.Value) >= 4 {
+			by = int32(nl.NativeEndian().Uint32(a.Value)) //nolint:gosec // an interface index
 		}
-		if r.Family == unix.AF_INET6 {
-			return DefaultIPv6 | reread
-		}
-		return DefaultIPv4 | reread
 	}
-	return reread
+	switch {
+	case r.Dst_len != 0 && s.ignored[by]:
+		return 0
+	case r.Dst_len != 0:
+		return Routes
+	case m.Header.Type == unix.RTM_NEWROUTE || !s.outside[by]:
+		return reread
+	case r.Family == unix.AF_INET6:
+		return DefaultIPv6 | reread
+	}
+	return DefaultIPv4 | reread
 }
 
 func (s *rtnetlink) read(ignore func(string) bool) (snapshot, error) {
 	s.mu.Lock()
 	told := s.told
+	s.ignore = ignore
 	s.mu.Unlock()
 	links, err := again(s.ask.LinkList)
 	if err != nil {
 		return snapshot{}, fmt.Errorf("netmon: list interfaces: %w", err)
 	}
 	var nets []network
-	running := map[int32]bool{}
+	running, ignored := map[int32]bool{}, map[int32]bool{}
 	for _, l := range links {
 		a := l.Attrs()
 		up := a.RawFlags&unix.IFF_UP != 0 && a.RawFlags&unix.IFF_RUNNING != 0
-		running[int32(a.Index)] = up //nolint:gosec // an interface index
+		running[int32(a.Index)] = up             //nolint:gosec // an interface index
+		ignored[int32(a.Index)] = ignore(a.Name) //nolint:gosec // an interface index
 		if a.Flags&net.FlagLoopback == 0 {
 			nets = append(nets, network{a.Index, a.Name, up})
 		}
@@ -268,17 +297,17 @@ func (s *rtnetlink) read(ignore func(string) bool) (snapshot, error) {
 		})
 	}
 	snap := choose(nets, ways, addrs, ignore)
-	s.remember(running, told, snap)
+	s.remember(running, ignored, told, snap)
 	return snap, nil
 }
 
 // remember is for telling what messages mean. What messages said of links since
 // told is newer.
-func (s *rtnetlink) remember(running map[int32]bool, told int, snap snapshot) {
+func (s *rtnetlink) remember(running, ignored map[int32]bool, told int, snap snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.told == told {
-		s.running = running
+		s.running, s.ignored = running, ignored
 	}
 	s.sources = map[string]bool{}
 	for _, p := range snap.Addresses {

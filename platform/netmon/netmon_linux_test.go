@@ -139,8 +139,8 @@ func TestSystemFlaps(t *testing.T) {
 	}
 }
 
-// A thousand changes that end somewhere else are few events; a thousand that
-// have nothing to do with the way outside, and all of our own tunnel's, none.
+// A thousand changes that end somewhere else are few events, and so are a thousand
+// of other routes; all of our own tunnel's are none.
 func TestSystemBurst(t *testing.T) {
 	inNamespace(t)
 	m, _ := watch(t)
@@ -159,12 +159,37 @@ func TestSystemBurst(t *testing.T) {
 		t.Errorf("%d events, want %d at most", n, most)
 	}
 
-	ip(t, other...)
-	ip(t, "addr add 10.99.0.10/32 dev culvert0", "route add default dev culvert0 metric 1", "route add default dev culvert0 table 51701", "link set culvert0 down", "link set culvert0 up")
+	ip(t, "addr add 10.99.0.10/32 dev culvert0", "route add 10.200.0.0/16 dev culvert0", "route add default dev culvert0 metric 1", "route add default dev culvert0 table 51701", "link set culvert0 down", "link set culvert0 up")
 	ip(t, "route replace default via 192.0.2.78 metric 100") // the end of it
 	e := <-m.Events()
 	if e.Changes != DefaultIPv4 || e.State.IPv4.Gateway.String() != "192.0.2.78" {
 		t.Errorf("event %v: %+v, want none but for the last change", e.Changes, e.State)
+	}
+
+	start = time.Now()
+	ip(t, append(other, "route replace default via 192.0.2.79 metric 100")...)
+	got, n := until(t, m, "other routes", func(s State) bool { return s.IPv4.Gateway.String() == "192.0.2.79" })
+	t.Logf("1000 other routes: %d events", n)
+	if most := 2 + int(time.Since(start)/late)*2; got&Routes == 0 || n > most {
+		t.Errorf("%v in %d events, want routes in %d at most", got, n, most)
+	}
+}
+
+// Without a default route, too, there are networks that come and go.
+func TestSystemRoutes(t *testing.T) {
+	inNamespace(t)
+	ip(t, "route del default")
+	m, _ := watch(t)
+	for _, c := range []string{"addr add 10.7.0.1/24 dev wlan0", "route add 10.8.0.0/16 via 192.0.2.9", "route del 10.8.0.0/16", "link set wlan0 down", "link set wlan0 up", "addr del 192.0.2.10/24 dev eth0"} {
+		ip(t, c)
+		select {
+		case e := <-m.Events():
+			if e.Changes&Routes == 0 || e.State.Online() {
+				t.Errorf("%s: %v: %+v, want routes", c, e.Changes, e.State)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: no event", c)
+		}
 	}
 }
 

@@ -28,6 +28,8 @@ func newSource(in *inbox) (source, error) {
 	r, err := winipcfg.RegisterRouteChangeCallback(func(_ winipcfg.MibNotificationType, r *winipcfg.MibIPforwardRow2) {
 		if r.DestinationPrefix.PrefixLength == 0 {
 			in.tell(reread)
+		} else {
+			in.tell(Routes)
 		}
 	})
 	if err != nil {
