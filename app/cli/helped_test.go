@@ -86,6 +86,7 @@ func (m *calmSystem) Connect(ctx context.Context, cfg engine.Config) (dial.Sessi
 
 func (*calmSystem) Tunnel(int) (dataplane.Device, string, error)           { return nil, "culvert0", nil }
 func (*calmSystem) Resolvers() []netip.AddrPort                            { return nil }
+func (*calmSystem) Way(netip.Addr) (string, bool)                          { return "", false }
 func (*calmSystem) SetRoutes(context.Context, route.Config) error          { return nil }
 func (*calmSystem) ClearRoutes() error                                     { return nil }
 func (*calmSystem) Follow(context.Context) error                           { return nil }

@@ -40,6 +40,7 @@ type fakeSystem struct {
 	secrets []string // that Connect was given
 	learned func(time.Time, dhcp.Options)
 	taken   netip.Prefix // SetRoutes refuses it
+	ways    map[netip.Addr]string
 }
 
 func (f *fakeSystem) note(format string, args ...any) {
@@ -84,6 +85,13 @@ func (f *fakeSystem) Connect(ctx context.Context, cfg engine.Config) (dial.Sessi
 func (f *fakeSystem) Tunnel(int) (dataplane.Device, string, error) {
 	f.note("tunnel")
 	return nil, "culvert0", nil
+}
+
+func (f *fakeSystem) Way(to netip.Addr) (string, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	way := f.ways[to]
+	return way, way != ""
 }
 
 func (f *fakeSystem) Resolvers() []netip.AddrPort { return nil }
@@ -145,6 +153,7 @@ type bench struct {
 	dir    string
 	stop   func()
 	log    *strings.Builder
+	tell   func(in supervisor.Input)
 }
 
 func newBench(t *testing.T, dir string) *bench {
@@ -160,6 +169,7 @@ func newBench(t *testing.T, dir string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.tell = h.Tell
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()

@@ -52,6 +52,9 @@ type System interface {
 	// Tunnel makes the tunnel's interface, without an address yet.
 	Tunnel(mtu int) (t dataplane.Device, name string, err error)
 
+	// Way is how packets leave for an address, beside the tunnel; not ok: they do
+	// not. With no address, it is the networks that the machine is on.
+	Way(to netip.Addr) (way string, ok bool)
 	// Resolvers are the name servers that Lookup asks directly.
 	Resolvers() []netip.AddrPort
 	// Desired states; see the packages of these types.

@@ -21,6 +21,7 @@ type loop struct {
 	unmask   []func()           // what has the log mask them
 	engine   *attempt           // at work; nil: none
 	killed   bool               // the kill switch is closed
+	finder   finder
 	finished bool
 }
 
@@ -69,8 +70,18 @@ func (l *loop) take(r request) {
 		return
 	}
 	now := time.Now()
-	if _, ok := r.in.(supervisor.Route); ok {
+	switch in := r.in.(type) {
+	case supervisor.Route:
 		l.follow()
+		l.finder.byDefault = in
+		r.in = l.route()
+	case supervisor.Server:
+		l.using(&in)
+		r.in = in
+	case supervisor.Down:
+		if l.stranded(in) {
+			l.step(supervisor.Route{})
+		}
 	}
 	l.out.Reset()
 	err := l.machine.Handle(now, r.in, &l.out)
@@ -137,6 +148,8 @@ func (l *loop) do(e supervisor.Effect) {
 	switch e := e.(type) {
 	case supervisor.StartEngine:
 		l.start(e)
+	case supervisor.FindWay:
+		l.next = append(l.next, l.route())
 	case supervisor.StopEngine:
 		if l.engine != nil && l.engine.number == e.Attempt {
 			l.engine.stop(e.Orderly)

@@ -7,7 +7,7 @@ import (
 	"github.com/culvert-vpn/culvert/platform/netmon"
 )
 
-// Network is a network's state in the supervisor's words.
+// Network is a network's default routes in the supervisor's words.
 func Network(s netmon.State) supervisor.Route {
 	return supervisor.Route{Online: s.Online(), Way: fmt.Sprint(s.IPv4, s.IPv6)}
 }

@@ -125,7 +125,7 @@ func (b *bench) connected(p *profile.Profile) *bench {
 func (b *bench) online() *bench {
 	b.t.Helper()
 	n := b.attempt()
-	b.in(Server{n, server}, Stage{Attempt: n, Stage: failure.Phase1}, Stage{Attempt: n, Stage: failure.Phase1, Done: true},
+	b.in(Server{n, server, ""}, Stage{Attempt: n, Stage: failure.Phase1}, Stage{Attempt: n, Stage: failure.Phase1, Done: true},
 		Stage{Attempt: n, Stage: failure.Authenticate}, Up{n, network(10)}, Applied{n})
 	b.state(api.Connected)
 	return b
@@ -203,6 +203,8 @@ func show(e Effect) string {
 			s += fmt.Sprintf(" mru %d", e.Hints.MRU)
 		}
 		return s
+	case FindWay:
+		return "find a way"
 	case StopEngine:
 		if e.Orderly {
 			return fmt.Sprintf("stop #%d in order", e.Attempt)

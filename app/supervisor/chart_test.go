@@ -27,7 +27,7 @@ var situations = []struct {
 	}},
 	{"connecting, no network", func(b *bench, p *profile.Profile) { b.in(Start{}, Route{Online: false}, Connect{p}) }},
 	{"connecting, network not applied yet", func(b *bench, p *profile.Profile) {
-		b.in(Start{}, Route{true, "wlan0"}, Connect{p}, Server{1, server}, Up{1, network(10)})
+		b.in(Start{}, Route{true, "wlan0"}, Connect{p}, Server{1, server, ""}, Up{1, network(10)})
 	}},
 	{"waiting for approval", func(b *bench, p *profile.Profile) {
 		b.in(Start{}, Route{true, "wlan0"}, Connect{p}, Stage{Attempt: 1, Stage: failure.Authenticate}, Waiting{1, 90 * time.Second, ""})

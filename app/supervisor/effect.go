@@ -33,6 +33,10 @@ type Hints struct {
 	MRU     int        // octets at most; 0: as the profile says
 }
 
+// FindWay asks how packets leave for the gateway, now that one is wanted and none
+// is known. Route follows.
+type FindWay struct{}
+
 // StopEngine ends the engine; Down follows.
 type StopEngine struct {
 	Attempt uint64
@@ -129,6 +133,7 @@ type Tell struct{ Event api.Event }
 type Finished struct{}
 
 func (StartEngine) effect()   {}
+func (FindWay) effect()       {}
 func (StopEngine) effect()    {}
 func (AnswerEngine) effect()  {}
 func (ApplyNetwork) effect()  {}

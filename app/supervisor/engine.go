@@ -20,14 +20,17 @@ func (m *Machine) try(now time.Time) {
 	switch {
 	case m.lacksSecrets(now):
 		return // answer comes back here
-	case !m.online || m.asleep:
-		return // and routed, or wake
+	case m.asleep:
+		return // and wake
+	case !m.online:
+		m.do(FindWay{})
+		return // and routed
 	}
 	m.attempt++
 	m.count++
 	m.engine, m.then, m.way = running, thenJudge, m.route
 	m.up, m.upAt, m.stages = false, time.Time{}, nil
-	if m.hints.Server.IsValid() {
+	if m.chosen = m.hints.Server.IsValid(); m.chosen {
 		m.server = m.hints.Server
 	}
 	m.do(StartEngine{m.attempt, m.profile, m.hints})

@@ -60,6 +60,7 @@ type Shutdown struct{}
 type Server struct {
 	Attempt uint64
 	Address netip.Addr
+	Way     string // how packets leave for it, where that is not by a default route; else ""
 }
 
 // Stage is the start or the end of a stage.
@@ -116,9 +117,9 @@ type Down struct {
 // left. It is the next input after it.
 type FirewallFailed struct{ Failure *failure.Failure }
 
-// Route is how packets leave for the gateway at present: as long as the gateway's
-// address is not known, by the default route. The tunnel's own routes do not
-// count. Giving the same again changes nothing.
+// Route is how packets leave for the gateway at present: by a default route or,
+// where there is none, by a route to what Gateway says. The tunnel's own routes do
+// not count. Giving the same again changes nothing.
 type Route struct {
 	Online bool // there is a way
 	// Way stands for it: what sockets depend on, the interface and our address.

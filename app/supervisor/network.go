@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -44,6 +45,36 @@ func (m *Machine) routed(now time.Time, in Route) {
 			m.graceAt = time.Time{}
 		}
 	}
+}
+
+// use makes an address of the gateway the one that is tried. Its sockets are about
+// to be opened.
+func (m *Machine) use(in Server) {
+	m.server, m.chosen = in.Address, true
+	if in.Way != "" {
+		m.way, m.route = in.Way, in.Way
+	}
+}
+
+// Gateway is where a way has to lead to, for Route: the address in use or, between
+// tries, all that are known. names says that there are others, behind host names.
+func (m *Machine) Gateway() (known []netip.Addr, names bool) {
+	switch {
+	case m.profile == nil:
+		return nil, false
+	case m.engine != idle && m.chosen:
+		return []netip.Addr{m.server}, false
+	case m.hints.Server.IsValid():
+		known = append(known, m.hints.Server)
+	}
+	for _, s := range m.profile.Servers {
+		if a, err := netip.ParseAddr(s); err == nil {
+			known = append(known, a)
+		} else {
+			names = !m.hints.Server.IsValid()
+		}
+	}
+	return known, names
 }
 
 // sleep takes leave of the gateway: some hold a session for minutes, and let the

@@ -182,6 +182,10 @@ func (w *world) execute(out Output) {
 				w.fatal("an engine before the firewall is closed")
 			}
 			w.engine, w.attempt, w.isUp, w.learned = running, e.Attempt, false, nil
+		case FindWay:
+			if w.engine != idle || w.online || w.asleep {
+				w.fatal("a way is looked for: engine %d, online %t, asleep %t", w.engine, w.online, w.asleep)
+			}
 		case StopEngine:
 			if w.engine == idle || e.Attempt != w.attempt || w.applied || w.engine == stopping && e.Orderly {
 				w.fatal("stop %+v: engine %d #%d, network %t", e, w.engine, w.attempt, w.applied)
@@ -366,7 +370,7 @@ func (w *world) step(firewallFails bool) {
 	case 10:
 		w.input(Stage{n, failure.Resolve + failure.Stage(w.r.IntN(9)), w.r.IntN(2) == 0, nil})
 	case 11:
-		w.input(Server{n, server})
+		w.input(Server{n, server, ""})
 	case 12, 13, 14:
 		up := Up{n, network(byte(10 + w.r.IntN(2)))}
 		if mine && (!w.isUp || up.Network.Address != w.address) {

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -78,7 +79,7 @@ func (m *Machine) begin(now time.Time, p *profile.Profile) {
 		// that is up.
 		m.held = m.held || m.profile == nil || m.profile.ID != p.ID
 	}
-	if m.profile == nil || m.profile.ID != p.ID {
+	if m.profile == nil || m.profile.ID != p.ID || !slices.Equal(m.profile.Servers, p.Servers) {
 		m.hints, m.stages, m.server = Hints{}, nil, netip.Addr{}
 	}
 	m.adopt(p)

@@ -99,7 +99,7 @@ func TestAtOnce(t *testing.T) {
 			b.in(Route{Online: false}).after(2*time.Second).in(Route{true, "wlan0 b"}).did("clear", "stop #1 at once", "firewall open", "tell network.changed").down("")
 		}},
 		{"network back after a while", func(b *bench) {
-			b.in(Route{Online: false}).after(time.Minute).did("clear", "stop #1 at once", "firewall open", "tell network.changed").down("").did().in(Route{true, "wlan0"})
+			b.in(Route{Online: false}).after(time.Minute).did("clear", "stop #1 at once", "firewall open", "tell network.changed").down("").did("find a way").in(Route{true, "wlan0"})
 		}},
 		{"wake", func(b *bench) {
 			b.in(Sleep{}).did("clear", "stop #1 in order", "firewall open", "tell network.changed").down("").did().in(Wake{})

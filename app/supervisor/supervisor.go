@@ -142,6 +142,7 @@ type Machine struct {
 	learned *Learned    // what the gateway pushed since; nil: nothing, or it cannot be applied
 	network api.Network // both, as far as the profile takes it
 	server  netip.Addr  // being tried, connected, or the last that was
+	chosen  bool        // it is the one of this try
 
 	// What came of it.
 	count   int       // tries since the connection was wanted or lost
@@ -210,7 +211,7 @@ func (m *Machine) handle(now time.Time, in Input) error {
 		m.shutdown(now)
 	case Server:
 		if m.at(in.Attempt) {
-			m.server = in.Address
+			m.use(in)
 		}
 	case Stage:
 		m.stage(now, in)

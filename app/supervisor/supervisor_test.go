@@ -19,7 +19,7 @@ func TestStaleResults(t *testing.T) {
 	f := &failure.Failure{Code: failure.PPPBadCredentials}
 	stale := func(n uint64) {
 		t.Helper()
-		for _, in := range []Input{Server{n, network(1).Peer}, Stage{n, failure.Link, true, nil}, Waiting{n, time.Minute, api.OTP}, Up{n, network(5)}, Applied{n}, ApplyFailed{n, f}} {
+		for _, in := range []Input{Server{n, network(1).Peer, ""}, Stage{n, failure.Link, true, nil}, Waiting{n, time.Minute, api.OTP}, Up{n, network(5)}, Applied{n}, ApplyFailed{n, f}} {
 			if b.in(in); len(b.out.Effects) != 0 {
 				t.Errorf("%T of attempt %d: %s", in, n, b.said())
 			}
@@ -131,7 +131,7 @@ func TestAskAfterFailure(t *testing.T) {
 
 // A password that works once is not sent twice.
 func TestOneTimePassword(t *testing.T) {
-	b := newBench(t).in(Start{}, Route{true, "wlan0"}, Connect{office("ask")}, Server{1, server}, Stage{Attempt: 1, Stage: failure.Authenticate}, Up{1, network(10)})
+	b := newBench(t).in(Start{}, Route{true, "wlan0"}, Connect{office("ask")}, Server{1, server, ""}, Stage{Attempt: 1, Stage: failure.Authenticate}, Up{1, network(10)})
 	b.in(Applied{1}).did("firewall tunnel for 198.51.100.1 by culvert0", "forget [password]").after(time.Hour)
 	b.down(failure.PathDead).did("wish nothing", "clear", "forget [password]", "firewall open", "tell path.dead").state(api.Disconnected).asks(api.Password)
 	b.in(Answer{}).did("wish Office ks=false orderly=false", "start #2 Office at 198.51.100.1 as 10.99.0.10")
@@ -171,7 +171,7 @@ func TestBlockedThenAnotherProfile(t *testing.T) {
 	b := newBench(t).connected(office("ks")).after(time.Hour).down(failure.PPPAccountDisabled).state(api.Blocked)
 	b.in(Connect{home()}).did("wish Home ks=true orderly=false", "firewall closed", "start #2 Home")
 	b.down(failure.IKENoAnswer).state(api.Blocked).in(Connect{home()}).did("start #3 Home")
-	b.in(Server{3, server}, Up{3, network(10)}, Applied{3}).did("wish Home ks=false orderly=false", "firewall tunnel for 198.51.100.1 by culvert0").state(api.Connected)
+	b.in(Server{3, server, ""}, Up{3, network(10)}, Applied{3}).did("wish Home ks=false orderly=false", "firewall tunnel for 198.51.100.1 by culvert0").state(api.Connected)
 }
 
 func TestApplyFails(t *testing.T) {
@@ -368,7 +368,7 @@ func TestLearned(t *testing.T) {
 	})
 	t.Run("before it is connected", func(t *testing.T) {
 		b := newBench(t)
-		b.in(Start{}, Route{true, "wlan0"}, Connect{office()}, Server{1, server}, pushed(1, 1)).did()
+		b.in(Start{}, Route{true, "wlan0"}, Connect{office()}, Server{1, server, ""}, pushed(1, 1)).did()
 		b.in(Up{1, network(10)}).did("apply #1 10.99.0.10").in(pushed(1, 1)).did("apply #1 10.99.0.10 with [10.1.0.0/16]")
 		b.in(Applied{1}).state(api.Connected).in(Applied{1}).did()
 		routes(b, some)
@@ -383,7 +383,7 @@ func TestLearned(t *testing.T) {
 		n := network(10)
 		n.DNS = []netip.Addr{netip.MustParseAddr("10.99.0.1")}
 		b := newBench(t)
-		b.in(Start{}, Route{true, "wlan0"}, Connect{office()}, Server{1, server}, Up{1, n}, Applied{1})
+		b.in(Start{}, Route{true, "wlan0"}, Connect{office()}, Server{1, server, ""}, Up{1, n}, Applied{1})
 		b.in(Learned{Attempt: 1, Search: []string{"corp.example"}}).did("apply #1 10.99.0.10")
 		routes(b, "[] [10.99.0.1] [corp.example]")
 	})
