@@ -8,10 +8,13 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/test"
 
@@ -292,4 +295,31 @@ func (b *bench) want(what string, got, want any) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		b.t.Errorf("%s: %v, want %v", what, got, want)
 	}
+}
+
+// dialogText is what the dialog says, its lines as one.
+func (b *bench) dialogText() string {
+	var words []string
+	var walk func(o fyne.CanvasObject)
+	walk = func(o fyne.CanvasObject) {
+		if !o.Visible() {
+			return
+		}
+		switch o := o.(type) {
+		case *canvas.Text:
+			words = append(words, strings.TrimSpace(o.Text))
+		case *fyne.Container:
+			for _, c := range o.Objects {
+				walk(c)
+			}
+		case fyne.Widget:
+			for _, c := range test.WidgetRenderer(o).Objects() {
+				walk(c)
+			}
+		}
+	}
+	if b.dialog != nil {
+		walk(b.dialog.popup)
+	}
+	return strings.Join(words, " ")
 }

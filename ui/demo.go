@@ -112,7 +112,7 @@ func (d *Desktop) noPractice(p *practice, err error) {
 	d.model.Refused("")
 	d.refresh()
 	if p != nil && errors.Is(err, errPorts) {
-		d.showLine(quoted("sudo", d.program("culvert"), "gateway", "--config", p.conf))
+		d.showLine(quoted("sudo", d.program("culvert"), "gateway", "--config", p.conf), "")
 		return
 	}
 	d.tell(err.Error())

@@ -106,6 +106,7 @@ type Desktop struct {
 	later         string // the trouble that the person has put off
 	trial         *trial
 	next          *wanted   // once the connection that there is has ended
+	repairing     bool      // an administrator is being asked
 	practice      *practice // the gateway of the demonstration; nil: none yet
 	trayHost      bool
 

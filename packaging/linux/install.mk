@@ -1,5 +1,5 @@
 # make install and make uninstall, by the GNU names of directories: prefix,
-# bindir, sbindir, datadir, and DESTDIR before all of them. It installs what make
+# bindir, sbindir, libexecdir, datadir, and DESTDIR before all of them. It installs what make
 # build makes; where there is no Go, as root often has none, what it made before.
 # The desktop is installed where make desktop has built it; desktop=no leaves it
 # out, desktop=yes insists.
@@ -11,6 +11,7 @@ exec_prefix ?= $(prefix)
 bindir ?= $(exec_prefix)/bin
 sbindir ?= $(exec_prefix)/sbin
 datadir ?= $(prefix)/share
+libexecdir ?= $(exec_prefix)/libexec
 # Where systemd looks, whether prefix is /usr or /usr/local.
 systemdsystemunitdir ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
@@ -41,7 +42,7 @@ live := $(and $(if $(DESTDIR),,yes),$(wildcard /run/systemd/system))
 .PHONY: install uninstall completions programs window caches
 
 install: programs
-	$(INSTALL) -d $(d)$(bindir) $(d)$(sbindir) $(d)$(systemdsystemunitdir) $(d)$(sysusersdir) $(d)$(polkitdir)
+	$(INSTALL) -d $(d)$(bindir) $(d)$(sbindir) $(d)$(libexecdir)/culvert $(d)$(systemdsystemunitdir) $(d)$(sysusersdir) $(d)$(polkitdir)
 	$(INSTALL) -m 755 $(builddir)/culvert $(d)$(bindir)/culvert
 	$(INSTALL) -m 755 $(builddir)/culvertd $(d)$(sbindir)/culvertd
 	@for u in $(units); do \
@@ -50,7 +51,9 @@ install: programs
 	  chmod 644 $(d)$(systemdsystemunitdir)/$$u || exit 1; \
 	done
 	$(INSTALL) -m 644 $(from)/culvert.sysusers $(d)$(sysusersdir)/culvert.conf
-	$(INSTALL) -m 644 $(policy) $(d)$(polkitdir)/io.github.culvert.policy
+	$(INSTALL) -m 755 $(from)/culvert-admin $(d)$(libexecdir)/culvert/culvert-admin
+	@echo "$(polkitdir)/io.github.culvert.policy"
+	@sed 's|/usr/libexec/culvert/|$(libexecdir)/culvert/|' $(policy) >$(d)$(polkitdir)/io.github.culvert.policy && chmod 644 $(d)$(polkitdir)/io.github.culvert.policy
 	@$(MAKE) --no-print-directory -f $(from)/install.mk completions
 	@case $(desktop) in no) ;; *) \
 	  if [ -x $(builddir)/culvert-desktop ]; then $(MAKE) --no-print-directory -f $(from)/install.mk window; \
@@ -100,7 +103,8 @@ uninstall:
 	$(if $(live),-systemctl disable --now culvertd.socket culvertd.service culvertd-hold.service)
 	$(if $(live),-$(sbindir)/culvertd --restore)
 	rm -f $(d)$(bindir)/culvert $(d)$(sbindir)/culvertd $(foreach u,$(units),$(d)$(systemdsystemunitdir)/$(u))
-	rm -f $(d)$(sysusersdir)/culvert.conf $(d)$(polkitdir)/io.github.culvert.policy
+	rm -f $(d)$(libexecdir)/culvert/culvert-admin $(d)$(sysusersdir)/culvert.conf $(d)$(polkitdir)/io.github.culvert.policy
+	-@rmdir $(d)$(libexecdir)/culvert 2>/dev/null || true
 	rm -f $(d)$(bashcompletiondir)/culvert $(d)$(zshcompletiondir)/_culvert $(d)$(fishcompletiondir)/culvert.fish
 	rm -f $(d)$(bindir)/culvert-desktop $(d)$(applications)/$(id).desktop $(d)$(metainfo)/$(id).metainfo.xml $(d)$(mime)/packages/$(id).xml
 	rm -f $(foreach n,$(sizes),$(d)$(icons)/$(n)x$(n)/apps/$(id).png) $(d)$(icons)/scalable/apps/$(id).svg $(d)$(icons)/symbolic/apps/$(id)-symbolic.svg

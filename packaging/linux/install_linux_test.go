@@ -69,7 +69,7 @@ func programsIn(t *testing.T, names ...string) string {
 
 // installed is what make install makes, below the prefix.
 var installed = []string{"/bin/culvert", "/lib/systemd/system/culvertd-hold.service", "/lib/systemd/system/culvertd.service",
-	"/lib/systemd/system/culvertd.socket", "/lib/sysusers.d/culvert.conf", "/sbin/culvertd", "/share/bash-completion/completions/culvert"}
+	"/lib/systemd/system/culvertd.socket", "/lib/sysusers.d/culvert.conf", "/libexec/culvert/culvert-admin", "/sbin/culvertd", "/share/bash-completion/completions/culvert"}
 
 // installedWindow is the rest of it, where the desktop is built.
 var installedWindow = []string{"/bin/culvert-desktop", "/share/applications/io.github.culvert.desktop",
@@ -121,6 +121,8 @@ func TestInstall(t *testing.T) {
 			switch {
 			case strings.HasSuffix(path, ".desktop"):
 				starts = "\nExec=" + c.prefix + "/bin/culvert-desktop %F\nTryExec=" + c.prefix + "/bin/culvert-desktop\n"
+			case strings.HasSuffix(path, ".policy"):
+				starts = ">" + c.prefix + "/libexec/culvert/culvert-admin</annotate>"
 			case !strings.HasSuffix(path, ".service"):
 				continue
 			}

@@ -63,6 +63,7 @@ type Config struct {
 type Authorizer struct {
 	cfg     Config
 	groupID func(name string) (gid uint32, err error)
+	member  func(uid, gid uint32) bool
 }
 
 // New is an Authorizer; it asks nothing yet.
@@ -70,7 +71,7 @@ func New(cfg Config) *Authorizer {
 	if cfg.Group == "" {
 		cfg.Group = Group
 	}
-	return &Authorizer{cfg: cfg, groupID: groupID}
+	return &Authorizer{cfg: cfg, groupID: groupID, member: member}
 }
 
 // Authorize says why p may use the helper. Every error is an ErrDenied. With
@@ -103,7 +104,9 @@ func (a *Authorizer) unix(ctx context.Context, p ipc.Peer, interactive bool) (Re
 	// Looked up each time: the group may be made while the helper runs, and a
 	// group that is gone must not leave its number to the next one.
 	gid, err := a.groupID(a.cfg.Group)
-	if err == nil && (p.Unix.GID == gid || slices.Contains(p.Unix.Groups, gid)) {
+	// A process has the groups of when its user signed in; who was made a member
+	// since then may as well.
+	if err == nil && (p.Unix.GID == gid || slices.Contains(p.Unix.Groups, gid) || a.member(p.Unix.UID, gid)) {
 		return Member, nil
 	}
 	r, err := a.local(ctx, p, interactive)
@@ -137,4 +140,14 @@ func groupID(name string) (uint32, error) {
 		return 0, fmt.Errorf("group %s: %w", name, err)
 	}
 	return uint32(n), nil
+}
+
+// member says that a user is in a group by now.
+func member(uid, gid uint32) bool {
+	u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
+	if err != nil {
+		return false
+	}
+	groups, err := u.GroupIds()
+	return err == nil && slices.Contains(groups, strconv.FormatUint(uint64(gid), 10))
 }

@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 
 	"github.com/culvert-vpn/culvert/platform/ipc"
@@ -67,6 +68,23 @@ func TestGroupEachTime(t *testing.T) {
 		if _, err := a.Authorize(t.Context(), p, false); (err != nil) != gone {
 			t.Errorf("call %d, group gone %v: %v", i, gone, err)
 		}
+	}
+}
+
+// TestMemberSince: who was made a member after signing in is one.
+func TestMemberSince(t *testing.T) {
+	a := New(Config{Bus: "unix:path=/nonexistent/bus"})
+	a.groupID = func(string) (uint32, error) { return 4711, nil }
+	is := false
+	a.member = func(uid, gid uint32) bool { return is && uid == 1000 && gid == 4711 }
+	p := ipc.Peer{PID: 1, Unix: &ipc.Unix{UID: 1000, Groups: []uint32{4}}}
+	for _, is = range []bool{false, true, false} {
+		if _, err := a.Authorize(t.Context(), p, false); (err == nil) != is {
+			t.Errorf("a member: %v; Authorize: %v", is, err)
+		}
+	}
+	if runtime.GOOS != "windows" && (!member(0, 0) || member(0, 4711) || member(4_000_000_000, 0)) {
+		t.Error("root is in its own group, and nobody else is in it")
 	}
 }
 

@@ -370,11 +370,16 @@ func (w *Words) ConnectTo(p *profile.Profile) string {
 func (w *Words) SecretLabel(name api.SecretName) string { return w.fieldLabel(secretField(name)) }
 
 // Terminal is the words around a line to be typed in a terminal.
-type Terminal struct{ Title, Sentence, Copy, Close string }
+type Terminal struct {
+	Title, Sentence string
+	Failed, More    string // where it was tried, and what was said stands between them
+	Copy, Close     string
+}
 
 // Terminal is the words around a line to be typed in a terminal.
 func (w *Words) Terminal() Terminal {
-	return Terminal{w.Text("terminal.title"), w.Text("terminal.sentence"), w.Text("terminal.copy"), w.Text("dialog.close")}
+	return Terminal{Title: w.Text("terminal.title"), Sentence: w.Text("terminal.sentence"), Failed: w.Text("terminal.failed"), More: w.Text("terminal.more"),
+		Copy: w.Text("terminal.copy"), Close: w.Text("dialog.close")}
 }
 
 // Close is the button of a dialog that only says something.
