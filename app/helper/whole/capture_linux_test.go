@@ -38,7 +38,7 @@ type capture struct {
 func (r *room) capture() *capture {
 	r.t.Helper()
 	c := &capture{t: r.t, gateway: gatewayAddr, allowed: map[string]int{}}
-	in(r.t, r.world, func() {
+	r.world.Do(func() {
 		link, err := netlink.LinkByName(r.captured)
 		must(r.t, err)
 		c.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(swap(unix.ETH_P_ALL)))

@@ -38,7 +38,7 @@ func TestWhole(t *testing.T) {
 	wire.open()
 	d.disconnected()
 	same(t, "disconnected", r.state(), before)
-	d.term(t)
+	d.Term()
 	same(t, "ended", r.state(), before)
 	wire.report(t)
 }
@@ -56,17 +56,17 @@ func TestOrderlyEnd(t *testing.T) {
 	d := r.begin()
 	d.connected(profile())
 	began := time.Now()
-	d.term(t)
+	d.Term()
 	t.Logf("ended after %v", time.Since(began).Round(time.Millisecond))
-	gw.says(t, "client 1 at 192.0.2.10")
-	gw.says(t, ": gone")
+	gw.Says("client 1 at 192.0.2.10")
+	gw.Says(": gone")
 	same(t, "ended", textOf(r.parts()), textOf(before))
 
 	d = r.begin()
 	d.connect(profile(killSwitch...))
 	wire.close(time.Now())
 	d.log.state(t, 0, api.Connected)
-	d.term(t)
+	d.Term()
 	const rules = "nft list ruleset"
 	now := r.parts()
 	same(t, "ended with the kill switch", textOf(now, rules), textOf(before, rules))
@@ -93,7 +93,7 @@ func TestNobodyThere(t *testing.T) {
 	r.application()
 	wire.leaky(t)
 	// Nothing comes back, as from a firewall: no ICMP message either.
-	in(t, r.world, func() { ip(t, "route add blackhole 192.0.2.10/32") })
+	r.world.IP("route add blackhole 192.0.2.10/32")
 	d := r.begin()
 	d.connect(profile(killSwitch...))
 	wire.close(time.Now())
@@ -114,7 +114,7 @@ func TestNobodyThere(t *testing.T) {
 	d.connect(profile())
 	d.log.until(t, from, "phase 1", stageIs(failure.Phase1, api.Started))
 	began = time.Now()
-	d.term(t)
+	d.Term()
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("the helper ended after %v, want it within five seconds", took)
 	}

@@ -162,17 +162,17 @@ func (c *crash) run() {
 	answered := c.act(d, text)
 	moment()
 	<-time.After(c.delay)
-	d.kill()
+	d.Kill()
 	died := time.Now()
 	<-answered
 	if p.after == reconnecting {
-		c.room.ip("route replace default via 192.0.2.1", "addr del 192.0.2.11/24 dev eth0")
+		c.room.IP("route replace default via 192.0.2.1", "addr del 192.0.2.11/24 dev eth0")
 	}
 
 	// Putting in order is interrupted, too.
-	second := start(t, c.client, c.dir, "/usr/sbin/culvertd", "--state", "/"+stateDir)
+	second := c.Start("/usr/sbin/culvertd", "--state", "/"+stateDir)
 	<-time.After(c.again)
-	second.kill()
+	second.Kill()
 	d = c.begin()
 	if p.after != disconnecting {
 		c.closeFrom(time.Now()) // if it was not closed yet
@@ -191,7 +191,7 @@ func (c *crash) run() {
 	}
 	same(t, p.name, textOf(c.parts()), textOf(c.before))
 	t.Logf("%-36s +%-8v again after %-8v %s %v later, in order", p.name, c.delay.Round(10*time.Microsecond), c.again.Round(10*time.Microsecond), s.State, took.Round(time.Millisecond))
-	d.term(t)
+	d.Term()
 	same(t, p.name+", ended", textOf(c.parts()), textOf(c.before))
 	c.nothingWritten()
 }
@@ -214,7 +214,7 @@ func (c *crash) act(d *daemon, text string) <-chan struct{} {
 	case reconnecting:
 		c.closeFrom(time.Now())
 		// Another network is another connection, at once.
-		c.room.ip("addr add 192.0.2.11/24 dev eth0", "route replace default via 192.0.2.1 src 192.0.2.11")
+		c.room.IP("addr add 192.0.2.11/24 dev eth0", "route replace default via 192.0.2.1 src 192.0.2.11")
 	case disconnecting:
 		go func() {
 			defer close(answered)
@@ -248,10 +248,10 @@ func (c *crash) stillClosed(when string) {
 // nothingWritten: a journal with nothing in it, and no wish.
 func (c *crash) nothingWritten() {
 	c.t.Helper()
-	entries, err := os.ReadDir(filepath.Join(c.dir, stateDir))
+	entries, err := os.ReadDir(c.Path(stateDir))
 	must(c.t, err)
 	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(c.dir, stateDir, e.Name()))
+		data, err := os.ReadFile(filepath.Join(c.Path(stateDir), e.Name()))
 		must(c.t, err)
 		if text := strings.TrimSpace(string(data)); e.Name() != "journal.json" || text != "{}" {
 			c.t.Errorf("%s is left with %s", e.Name(), text)
@@ -264,7 +264,7 @@ func (c *crash) nothingWritten() {
 func (c *crash) writes(n int) func() {
 	t := c.t
 	t.Helper()
-	dir := filepath.Join(c.dir, stateDir)
+	dir := c.Path(stateDir)
 	must(t, os.MkdirAll(dir, 0o700))
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 	must(t, err)

@@ -14,11 +14,11 @@ import (
 
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/client"
-	"github.com/vishvananda/netns"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // limit is how long anything may take that a test waits for, on a busy machine.
-const limit = 30 * time.Second
+const limit = testroom.Patience
 
 // The account at the gateways.
 const (
@@ -29,7 +29,7 @@ const (
 
 // daemon is a culvertd at work, and a client of it.
 type daemon struct {
-	*process
+	*testroom.Process
 	*client.Client
 	t      *testing.T
 	socket string
@@ -42,15 +42,14 @@ const stateDir = "var/lib/culvert"
 // begin starts the helper and waits until it answers.
 func (r *room) begin(args ...string) *daemon {
 	r.t.Helper()
-	socket := filepath.Join(r.dir, "run/culvert/culvertd.sock")
+	socket := r.Path("/run/culvert/culvertd.sock")
 	_ = os.Remove(socket) // of one that was killed
-	d := &daemon{t: r.t, socket: socket, Client: client.New(socket),
-		process: startWith(r.t, r.environ, r.client, r.dir, "/usr/sbin/culvertd", append([]string{"--state", "/" + stateDir, "--debug"}, args...)...)}
+	cmd := r.Command("/usr/sbin/culvertd", append([]string{"--state", "/" + stateDir, "--debug"}, args...)...)
+	cmd.Env = append(cmd.Env, r.environ...)
+	d := &daemon{t: r.t, socket: socket, Client: client.New(socket), Process: r.Launch(cmd)}
 	eventually(r.t, "the helper", func() bool {
-		select {
-		case <-d.ended:
-			r.t.Fatalf("culvertd ended:\n%s", d.out.String())
-		default:
+		if d.Ended() {
+			r.t.Fatal("culvertd has ended")
 		}
 		_, err := d.Version(r.t.Context())
 		return err == nil
@@ -156,7 +155,7 @@ func (d *daemon) watch() *events {
 		cancel()
 		<-done
 		if d.t.Failed() {
-			d.t.Logf("--- events\n%s", tail(log.String(), 20))
+			d.t.Logf("--- events\n%s", log)
 		}
 	})
 	log.until(d.t, 0, "first event", func(api.Event) bool { return true })
@@ -222,12 +221,12 @@ func (l *events) state(t *testing.T, from int, want ...api.State) api.Status {
 	return e.e.(api.Status)
 }
 
-// String is the events for who reads why a test failed.
+// String is the last events for who reads why a test failed.
 func (l *events) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var b strings.Builder
-	for _, t := range l.all {
+	for _, t := range l.all[max(0, len(l.all)-20):] {
 		b.WriteString(t.at.Format("05.000 "))
 		if s, ok := t.e.(api.Status); ok {
 			s.Stages = nil // they have had events of their own
@@ -240,17 +239,17 @@ func (l *events) String() string {
 
 // gateway is our own gateway at work in the world.
 type gateway struct {
-	*process
+	*testroom.Process
 	r             *room
 	config        string
-	ns            netns.NsHandle
+	network       *testroom.Network
 	psk, password string
 }
 
 // gateway starts culvert gateway; lines are for its configuration.
 func (r *room) gateway(lines ...string) *gateway {
 	r.t.Helper()
-	g := &gateway{r: r, config: filepath.Join(r.t.TempDir(), "gateway.toml"), ns: r.world, psk: psk, password: password}
+	g := &gateway{r: r, config: filepath.Join(r.t.TempDir(), "gateway.toml"), network: r.world, psk: psk, password: password}
 	g.configure(lines...)
 	g.boot()
 	return g
@@ -266,9 +265,9 @@ func (g *gateway) configure(lines ...string) {
 // boot starts the gateway, again if need be.
 func (g *gateway) boot() {
 	g.r.t.Helper()
-	g.process = start(g.r.t, g.ns, "", culvert, "gateway", "--config", g.config)
-	g.says(g.r.t, "Serving")
+	g.Process = g.network.Start(culvert, "gateway", "--config", g.config)
+	g.Says("Serving")
 }
 
 // crash ends the gateway as a power cut does: nobody is told.
-func (g *gateway) crash() { g.kill() }
+func (g *gateway) crash() { g.Kill() }

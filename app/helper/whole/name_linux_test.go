@@ -16,7 +16,7 @@ import (
 func (r *room) resolver() *atomic.Uint64 {
 	r.t.Helper()
 	var c *net.UDPConn
-	in(r.t, r.servers, func() {
+	r.servers.Do(func() {
 		var err error
 		c, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(resolverAddr))
 		must(r.t, err)
@@ -73,7 +73,7 @@ func TestName(t *testing.T) {
 		t.Error("nobody asked for the gateway's name")
 	}
 	// The helper dies: who connects then finds the network closed from the start.
-	d.kill()
+	d.Kill()
 	d = r.begin()
 	d.log.state(t, 0, api.Blocked)
 	from, first := d.log.len(), asked.Load()

@@ -133,7 +133,7 @@ func TestNetworkMoves(t *testing.T) {
 
 	from := d.log.len()
 	began := time.Now()
-	r.ip("addr del 192.0.2.10/24 dev eth0", "addr add 192.168.77.10/24 dev eth0", "route add default via 192.168.77.1")
+	r.IP("addr del 192.0.2.10/24 dev eth0", "addr add 192.168.77.10/24 dev eth0", "route add default via 192.168.77.1")
 	within(t, "another address", app.flows(t, began), afterMove)
 	// The gateway holds the old session still, and gives another address inside.
 	s := d.log.state(t, from, api.Connected)
@@ -141,14 +141,14 @@ func TestNetworkMoves(t *testing.T) {
 	wire.tight(t, "moved")
 
 	from = d.log.len()
-	r.ip("link set eth0 down")
+	r.IP("link set eth0 down")
 	d.log.state(t, from, api.Reconnecting)
 	eventually(t, "to be told that it is offline", func() bool {
 		s, err := d.State(t.Context())
 		return err == nil && s.State == api.Reconnecting && s.Offline && s.NextAttempt.IsZero()
 	})
 	began = time.Now()
-	r.ip("link set eth0 up", "route add default via 192.168.77.1")
+	r.IP("link set eth0 up", "route add default via 192.168.77.1")
 	within(t, "no network for a while", app.flows(t, began), afterMove)
 	wire.tight(t, "back")
 

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // person is somebody who has an account on the client and no privilege.
@@ -24,12 +22,11 @@ const helpers = 4711
 // people gives the client the program, the group, and homes for two.
 func (r *room) people() (member, stranger *person) {
 	r.t.Helper()
-	must(r.t, os.MkdirAll(filepath.Join(r.dir, "usr/bin"), 0o755))
-	must(r.t, os.Link(culvert, filepath.Join(r.dir, "usr/bin/culvert")))
-	must(r.t, os.WriteFile(filepath.Join(r.dir, "etc/group"), fmt.Appendf(nil, "root:x:0:\nculvert:x:%d:\n", helpers), 0o644))
+	must(r.t, os.Link(culvert, r.Path("/usr/bin/culvert")))
+	r.Write("/etc/group", fmt.Sprintf("root:x:0:\nculvert:x:%d:\n", helpers))
 	member, stranger = &person{r, 1001, []uint32{helpers}}, &person{r, 1002, nil}
 	for _, p := range []*person{member, stranger} {
-		home := filepath.Join(r.dir, p.home())
+		home := r.Path(p.home())
 		must(r.t, os.MkdirAll(home, 0o755)) // with those above
 		must(r.t, os.Chown(home, int(p.uid), int(p.uid)))
 	}
@@ -39,16 +36,12 @@ func (r *room) people() (member, stranger *person) {
 func (p *person) home() string { return fmt.Sprintf("/home/%d", p.uid) }
 
 // command is culvert as the person runs it.
-func (p *person) command(stdin string, args ...string) (*exec.Cmd, *output) {
-	cmd := exec.Command("/usr/bin/culvert", args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: p.r.dir, Pdeathsig: syscall.SIGKILL,
-		Credential: &syscall.Credential{Uid: p.uid, Gid: p.uid, Groups: p.groups}}
-	cmd.Dir = "/"
+func (p *person) command(stdin string, args ...string) *exec.Cmd {
+	cmd := p.r.Command("/usr/bin/culvert", args...)
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: p.uid, Gid: p.uid, Groups: p.groups}
 	cmd.Env = []string{"PATH=/usr/bin", "HOME=" + p.home()}
 	cmd.Stdin = strings.NewReader(stdin)
-	said := &output{}
-	cmd.Stdout, cmd.Stderr = said, said
-	return cmd, said
+	return cmd
 }
 
 // culvert runs one command line and checks how it ends and that it says all of
@@ -56,20 +49,17 @@ func (p *person) command(stdin string, args ...string) (*exec.Cmd, *output) {
 func (p *person) culvert(stdin string, status int, want []string, args ...string) string {
 	t := p.r.t
 	t.Helper()
-	cmd, said := p.command(stdin, args...)
-	in(t, p.r.client, func() { must(t, cmd.Start()) })
-	hung := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
-	defer hung.Stop()
-	_ = cmd.Wait() // the state tells
+	cmd := p.command(stdin, args...)
+	said, _ := p.r.Finish(cmd) // the state tells
 	if got := cmd.ProcessState.ExitCode(); got != status {
 		t.Errorf("culvert %q: status %d, want %d:\n%s", args, got, status, said)
 	}
 	for _, w := range want {
-		if !strings.Contains(said.String(), w) {
+		if !strings.Contains(said, w) {
 			t.Errorf("culvert %q: no %q in\n%s", args, w, said)
 		}
 	}
-	return said.String()
+	return said
 }
 
 // TestPeople: who has no privilege but the group connects and disconnects with the
@@ -112,14 +102,13 @@ func TestPeople(t *testing.T) {
 	alice.culvert("", 0, []string{"Disconnected."}, "down")
 	same(t, "disconnected", r.state(), before)
 
-	cmd, waits := alice.command(secrets, "up", "--wait", "--secrets", "-", "Office")
-	in(t, r.client, func() { must(t, cmd.Start()) })
-	eventually(t, "the connection", func() bool { return strings.Contains(waits.String(), "Connected to 198.51.100.1") })
-	must(t, cmd.Process.Signal(os.Interrupt))
-	if err := cmd.Wait(); err != nil || !strings.Contains(waits.String(), "Disconnecting.\nDisconnected.\n") {
-		t.Errorf("up --wait: %v\n%s", err, waits)
+	up := r.Launch(alice.command(secrets, "up", "--wait", "--secrets", "-", "Office"))
+	up.Says("Connected to 198.51.100.1")
+	up.Signal(syscall.SIGINT)
+	if err := up.Wait(); err != nil || !strings.Contains(up.Said(), "Disconnecting.\nDisconnected.\n") {
+		t.Errorf("up --wait: %v\n%s", err, up.Said())
 	}
 	same(t, "after Ctrl+C", r.state(), before)
-	d.term(t)
+	d.Term()
 	alice.culvert("", 4, []string{"culvert status: The helper is not running. Start it: sudo systemctl start culvertd.socket.\n"}, "status")
 }

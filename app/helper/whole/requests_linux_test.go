@@ -22,7 +22,7 @@ func TestWrongPassword(t *testing.T) {
 	d := r.begin()
 	wrong := request(profile())
 	wrong.Secrets.Password = api.Secret("not this one")
-	tries := func() int { return strings.Count(gw.out.String(), "phase 1 is up") }
+	tries := func() int { return strings.Count(gw.Said(), "phase 1 is up") }
 	for i := range 3 {
 		from := d.log.len()
 		if i == 0 {
@@ -44,12 +44,12 @@ func TestWrongPassword(t *testing.T) {
 	}
 	// Nothing that happens by itself tries it once more.
 	from := d.log.len()
-	r.ip("addr add 192.0.2.11/24 dev eth0", "route replace default via 192.0.2.1 src 192.0.2.11")
+	r.IP("addr add 192.0.2.11/24 dev eth0", "route replace default via 192.0.2.1 src 192.0.2.11")
 	<-time.After(2 * time.Second)
 	if got := tries(); got != 3 || d.log.len() != from {
 		t.Errorf("%d tries at the gateway after the network changed, want the 3 from before\n%s", got, d.log)
 	}
-	r.ip("route replace default via 192.0.2.1", "addr del 192.0.2.11/24 dev eth0")
+	r.IP("route replace default via 192.0.2.1", "addr del 192.0.2.11/24 dev eth0")
 	must(t, d.Answer(t.Context(), api.Secrets{Password: api.Secret(password)}))
 	d.log.state(t, from, api.Connected)
 	t.Log("3 wrong passwords were 3 tries at the gateway")
@@ -119,7 +119,7 @@ func TestManyRoutes(t *testing.T) {
 
 	// A crash with all of them there.
 	d.connected(text)
-	d.kill()
+	d.Kill()
 	began = time.Now()
 	d = r.begin()
 	d.log.state(t, 0, api.Disconnected)

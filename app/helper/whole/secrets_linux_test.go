@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -71,7 +72,7 @@ func TestSecrets(t *testing.T) {
 	r := newRoom(t)
 	r.environ = []string{"GOTRACEBACK=crash"} // a core dump, if it may make one
 	gw := r.gateway()
-	gw.kill()
+	gw.Kill()
 	gw.psk, gw.password = secretPSK, secretPassword
 	gw.configure()
 	gw.boot()
@@ -117,7 +118,7 @@ func TestSecrets(t *testing.T) {
 	d.log.state(t, from, api.Connected)
 	d.disconnected()
 	everywhere("disconnected")
-	silent(t, "the gateway's output", []byte(gw.out.String()))
+	silent(t, "the gateway's output", []byte(gw.Said()))
 
 	// A wrong key, which makes the longest of all failures.
 	from = d.log.len()
@@ -141,13 +142,13 @@ func TestSecrets(t *testing.T) {
 // everywhere looks at all that the helper says and writes.
 func (d *daemon) everywhere(t *testing.T, r *room, when string) {
 	t.Helper()
-	pid := d.cmd.Process.Pid
+	pid := d.PID()
 	for _, name := range []string{"cmdline", "environ"} {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
 		must(t, err)
 		silent(t, when+": its "+name, data)
 	}
-	silent(t, when+": its output", []byte(d.out.String()))
+	silent(t, when+": its output", []byte(d.Said()))
 	silent(t, when+": its events", []byte(d.log.String()))
 	for _, path := range []string{"/v1/state", "/v1/log", "/v1/stats", "/v1/version"} {
 		status, body := d.ask(t, http.MethodGet, path, nil)
@@ -166,7 +167,7 @@ func (d *daemon) everywhere(t *testing.T, r *room, when string) {
 		silent(t, when+": culvert "+args, out)
 	}
 	for _, dir := range []string{stateDir, "etc", "run", "tmp"} {
-		must(t, filepath.WalkDir(filepath.Join(r.dir, dir), func(path string, e os.DirEntry, err error) error {
+		must(t, filepath.WalkDir(r.Path(dir), func(path string, e os.DirEntry, err error) error {
 			if err != nil || !e.Type().IsRegular() {
 				return err
 			}
@@ -237,7 +238,7 @@ func (d *daemon) forgotten(t *testing.T, when string) {
 // memory is all that the helper can write to.
 func (d *daemon) memory(t *testing.T) []byte {
 	t.Helper()
-	pid := d.cmd.Process.Pid
+	pid := d.PID()
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	must(t, err)
 	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
@@ -262,18 +263,21 @@ func (d *daemon) memory(t *testing.T) []byte {
 func (d *daemon) noCore(t *testing.T, r *room) {
 	t.Helper()
 	var had unix.Rlimit
-	must(t, unix.Prlimit(d.cmd.Process.Pid, unix.RLIMIT_CORE, nil, &had))
+	must(t, unix.Prlimit(d.PID(), unix.RLIMIT_CORE, nil, &had))
 	if had.Cur != 0 {
 		t.Errorf("a core dump may have %d octets, want none", had.Cur)
 	}
-	must(t, unix.Prlimit(d.cmd.Process.Pid, unix.RLIMIT_CORE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}, nil))
-	must(t, d.cmd.Process.Signal(syscall.SIGABRT))
-	<-d.ended
-	status, ok := d.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if !ok || !status.Signaled() || status.CoreDump() {
-		t.Errorf("the helper ended with %v, a core dump: %v", d.cmd.ProcessState, status.CoreDump())
+	must(t, unix.Prlimit(d.PID(), unix.RLIMIT_CORE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}, nil))
+	d.Signal(syscall.SIGABRT)
+	var ended *exec.ExitError
+	if err := d.Wait(); !errors.As(err, &ended) {
+		t.Fatalf("SIGABRT ended the helper with %v", err)
 	}
-	left, err := filepath.Glob(filepath.Join(r.dir, "core*"))
+	status, ok := ended.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() || status.CoreDump() {
+		t.Errorf("the helper ended with %v, a core dump: %v", ended, status.CoreDump())
+	}
+	left, err := filepath.Glob(r.Path("/core*"))
 	must(t, err)
 	if len(left) > 0 {
 		t.Errorf("left: %q", left)

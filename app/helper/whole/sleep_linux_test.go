@@ -1,17 +1,12 @@
 package whole
 
 import (
-	"bufio"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -34,28 +29,7 @@ const (
 func (r *room) logind() *logind {
 	t := r.t
 	t.Helper()
-	socket := filepath.Join(r.dir, "var/run/dbus/system_bus_socket")
-	config := filepath.Join(t.TempDir(), "bus.conf")
-	text := fmt.Sprintf(`<busconfig><type>custom</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*"/><allow own="*"/><allow eavesdrop="true"/></policy></busconfig>`, socket)
-	must(t, os.WriteFile(config, []byte(text), 0o600))
-	cmd := exec.Command("dbus-daemon", "--config-file="+config, "--nofork", "--print-address")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v (packaging/linux/need unit installs it)", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // killed: its status says nothing
-	})
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.HasPrefix(line, "unix:") {
-		t.Fatalf("dbus-daemon said %q, %v", line, err)
-	}
-	conn, err := dbus.Connect("unix:path=" + socket)
-	must(t, err)
-	t.Cleanup(func() { conn.Close() })
+	conn := testroom.NewBus(t, r.Path("/run/dbus/system_bus_socket"), "").Connect()
 	l := &logind{t: t, conn: conn, locks: make(chan *os.File, 16)}
 	calls := make(chan *dbus.Message, 16)
 	conn.Eavesdrop(calls)
@@ -137,7 +111,7 @@ func TestSleep(t *testing.T) {
 		t.Error("the machine may not sleep after five seconds")
 	}
 	t.Logf("ready to sleep after %v", time.Since(began).Round(time.Millisecond))
-	gw.says(t, ": gone")
+	gw.Says(": gone")
 	wire.tight(t, "asleep")
 
 	from = d.log.len()

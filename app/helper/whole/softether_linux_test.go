@@ -12,27 +12,23 @@ import (
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/interop/lab"
-	"github.com/vishvananda/netns"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // bedRoom is a room on the host "direct" of a test bed: its cable is captured at
 // the switch, and the servers are beyond the gateway.
 func bedRoom(t *testing.T, g *lab.Gateway) *room {
 	t.Helper()
-	r := &room{t: t, captured: "v-direct"}
-	r.client, r.world, r.servers = bedNamespace(t, g, "direct"), bedNamespace(t, g, "inet"), bedNamespace(t, g, "gateway")
-	r.root()
-	in(t, r.servers, func() {
-		ip(t, "addr add 203.0.113.9/32 dev lo")
-		ip(t, "addr add 2001:db8:9::9/128 dev lo")
-	})
-	r.ip("addr add 2001:db8::10/64 dev eth0 nodad", "-6 route add default via 2001:db8::1")
+	r := &room{Room: clientRoom(t, bedNetwork(t, g, "direct")), t: t,
+		world: bedNetwork(t, g, "inet"), servers: bedNetwork(t, g, "gateway"), captured: "v-direct"}
+	r.servers.IP("addr add 203.0.113.9/32 dev lo", "addr add 2001:db8:9::9/128 dev lo")
+	r.IP("addr add 2001:db8::10/64 dev eth0 nodad", "-6 route add default via 2001:db8::1")
 	r.awaitSettled()
 	return r
 }
 
-// bedNamespace is a network of the bed, by the file that its scripts keep of it.
-func bedNamespace(t *testing.T, g *lab.Gateway, name string) netns.NsHandle {
+// bedNetwork is a network of the bed, by the file that its scripts keep of it.
+func bedNetwork(t *testing.T, g *lab.Gateway, name string) *testroom.Network {
 	t.Helper()
 	for _, v := range g.Direct.Command("true").Env {
 		dir, ok := strings.CutPrefix(v, "BED=")
@@ -45,13 +41,10 @@ func bedNamespace(t *testing.T, g *lab.Gateway, name string) netns.NsHandle {
 		if _, err := fmt.Fscan(bufio.NewReader(strings.NewReader(string(text))), &pid); err != nil {
 			t.Fatalf("the bed's namespace %s: %q: %v", name, text, err)
 		}
-		ns, err := netns.GetFromPid(pid)
-		must(t, err)
-		t.Cleanup(func() { ns.Close() })
-		return ns
+		return testroom.NetworkOf(t, pid)
 	}
 	t.Fatal("the bed does not say where it is")
-	return netns.None()
+	return nil
 }
 
 // TestSoftEther does the main things with a gateway that nobody here wrote.
@@ -105,7 +98,7 @@ func TestSoftEther(t *testing.T) {
 	wire.tight(t, "reconnected")
 
 	// The helper dies, and comes back from nothing.
-	d.kill()
+	d.Kill()
 	d = r.begin()
 	d.log.state(t, 0, api.Blocked)
 	const rules = "nft list ruleset"

@@ -65,7 +65,7 @@ func (r *room) application() *application {
 	a := &application{answers: answers{more: make(chan struct{})}}
 	r.serve()
 	var four, six *net.UDPConn
-	in(r.t, r.client, func() {
+	r.Do(func() {
 		var err error
 		four, err = net.ListenUDP("udp4", nil)
 		must(r.t, err)
@@ -198,7 +198,7 @@ func (r *room) serve() {
 	})
 	for _, at := range []netip.AddrPort{server4, server6} {
 		var c *net.UDPConn
-		in(r.t, r.servers, func() {
+		r.servers.Do(func() {
 			var err error
 			c, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
 			must(r.t, err)

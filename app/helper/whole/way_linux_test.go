@@ -16,14 +16,14 @@ func TestNoDefaultRoute(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
 	far := r.gateway()
-	near := &gateway{r: r, config: filepath.Join(t.TempDir(), "near.toml"), ns: r.world, psk: psk, password: password}
+	near := &gateway{r: r, config: filepath.Join(t.TempDir(), "near.toml"), network: r.world, psk: psk, password: password}
 	near.configure(`address = "10.98.0.1"`, `pool = "10.98.0.0/24"`)
 	text, err := os.ReadFile(near.config)
 	must(t, err)
 	must(t, os.WriteFile(near.config, bytes.Replace(text, []byte("198.51.100.1"), []byte("192.0.2.1"), 1), 0o600))
 	near.boot()
-	r.ip("route del default", "-6 route del default")
-	must(t, os.WriteFile(filepath.Join(r.dir, "etc/hosts"), []byte("192.0.2.1 gw.lan\n"), 0o644))
+	r.IP("route del default", "-6 route del default")
+	r.Write("/etc/hosts", "192.0.2.1 gw.lan\n")
 	before := r.state()
 	d := r.begin()
 
@@ -41,20 +41,20 @@ func TestNoDefaultRoute(t *testing.T) {
 		s, ok := e.(api.Status)
 		return ok && s.Offline && s.State == api.Connecting
 	})
-	r.ip("route add 198.51.100.1 via 192.0.2.1")
+	r.IP("route add 198.51.100.1 via 192.0.2.1")
 	d.log.state(t, from, api.Connected)
 
 	// The way goes, and comes back.
 	from = d.log.len()
-	r.ip("route del 198.51.100.1 via 192.0.2.1")
+	r.IP("route del 198.51.100.1 via 192.0.2.1")
 	d.log.until(t, from, "word that there is no network", func(e api.Event) bool {
 		s, ok := e.(api.Status)
 		return ok && s.Offline && s.State == api.Reconnecting
 	})
 	from = d.log.len()
-	r.ip("route add 198.51.100.1 via 192.0.2.1")
+	r.IP("route add 198.51.100.1 via 192.0.2.1")
 	d.log.state(t, from, api.Connected)
 	d.disconnected()
-	near.term(t)
-	far.term(t)
+	near.Term()
+	far.Term()
 }
