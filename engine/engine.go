@@ -66,6 +66,10 @@ type Config struct {
 	// it cuts short what Connect does once its context is done, also if that has
 	// begun.
 	Abort <-chan struct{}
+	// Ask, if any, is told when the gateway asks a person for something: from the
+	// control goroutine, so it must not block. Unanswered, the question ends the
+	// connection once its time is over.
+	Ask func(now time.Time, q *Question)
 	// Events, if any, gets everything that happens, from the control goroutine:
 	// it must not block.
 	Events func(now time.Time, e stack.Event)
@@ -149,6 +153,9 @@ func otherWay(cfg *Config, port *uint16, failed *Session, err error) bool {
 	// pppd and SoftEther hash the octets of a password, not its characters.
 	case errors.As(err, &p) && p.TryWidened && !k.PPP.Widened:
 		k.PPP.Widened = true
+	// pppd with EAP alone does not insist on it, SoftEther asks for what it has not.
+	case errors.As(err, &p) && p.TryEAP != ppp.EAPInTurn && k.PPP.EAP == ppp.EAPInTurn:
+		k.PPP.EAP = p.TryEAP
 	default:
 		return false
 	}

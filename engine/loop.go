@@ -63,17 +63,29 @@ func (s *Session) finish(f *failure.Failure) {
 			waiting = false
 		}
 	}
-	for len(s.control) > 0 { // what was told last
-		(<-s.control).discard()
-	}
+	s.drain()
 	if f != nil {
 		s.err = f
 	}
 	close(s.ended)
+	s.drain()
+}
+
+// drain discards what was told last.
+func (s *Session) drain() {
+	for {
+		select {
+		case m := <-s.control:
+			m.discard()
+		default:
+			return
+		}
+	}
 }
 
 // discard undoes what came too late.
 func (m message) discard() {
+	m.code.Zero()
 	if m.device != nil && m.device.device != nil {
 		m.device.device.Close()
 	}
@@ -89,6 +101,7 @@ type loop struct {
 	failure *failure.Failure
 	network *stack.Network // what Device was told; nil: it was not called yet
 	ending  bool
+	asked   int        // how many questions there were
 	dhcp    *dhcp.Conn // the question at work; nil: none
 	dhcpOut dhcp.Output
 }
@@ -153,6 +166,11 @@ func (l *loop) message(m message) {
 		l.fail(failure.Connected, failure.NetworkChanged, m.broken)
 	case m.err != nil:
 		l.call(func(now time.Time, out *stack.Output) { l.conn.Unreachable(now, m.err, out) })
+	case m.asked != 0:
+		if m.asked == l.asked {
+			l.call(func(now time.Time, out *stack.Output) { l.conn.Answer(now, m.code, out) })
+		}
+		m.code.Zero()
 	case m.sent:
 		l.call(l.conn.Advance)
 	case m.dhcp:
@@ -193,6 +211,11 @@ func (l *loop) event(now time.Time, e stack.Event) {
 		l.tellEvent(now, e)
 		l.networkUp(now, e.Network)
 		return
+	case stack.Question:
+		l.asked++
+		if l.cfg.Ask != nil {
+			l.cfg.Ask(now, &Question{Question: e, session: l.Session, number: l.asked})
+		}
 	case stack.Trace:
 		if up, ok := e.Event.(ike.Phase1Up); ok {
 			l.phase1 = up.Suite

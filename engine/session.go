@@ -13,6 +13,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/esp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/packet"
+	"github.com/culvert-vpn/culvert/engine/secret"
 	"github.com/culvert-vpn/culvert/engine/stack"
 	"github.com/culvert-vpn/culvert/engine/suite"
 )
@@ -78,8 +79,10 @@ type message struct {
 	dhcp   bool   // an IP packet
 	sent   bool   // by the data plane, which was asked to say so
 	from   uint16 // inner UDP port
-	err    error  // the network said so
-	broken error  // the socket is of no use any more
+	code   secret.Secret
+	asked  int   // the question that code answers
+	err    error // the network said so
+	broken error // the socket is of no use any more
 	device *deviceResult
 }
 

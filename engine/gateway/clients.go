@@ -48,13 +48,14 @@ type registry struct {
 	clients  map[*client]struct{}
 	byCookie map[isakmp.Cookie]*client // the initiator's
 	used     map[netip.Addr]*client
+	spent    map[string]uint64 // the step of the last TOTP of a user
 	lastID   uint64
 	next     netip.Addr // of the pool, to try first
 }
 
 func newRegistry(g *Gateway) *registry {
 	return &registry{Gateway: g, clients: map[*client]struct{}{}, byCookie: map[isakmp.Cookie]*client{},
-		used: map[netip.Addr]*client{}, next: g.cfg.Pool.Addr()}
+		used: map[netip.Addr]*client{}, spent: map[string]uint64{}, next: g.cfg.Pool.Addr()}
 }
 
 // forIKE is the client that an IKE message belongs to: by the initiator's
@@ -168,7 +169,8 @@ func (r *registry) stackConfig(c *client, ipsec bool) stack.Config {
 		Assign: func(user string) netip.Addr { return r.assign(c, user) }}
 	k.L2TP = l2tp.Config{HostName: "culvert", Secret: cfg.TunnelSecret}
 	k.PPP = ppp.Config{Name: "culvert", Auth: cfg.Auth, Local: cfg.Address, EchoInterval: echoInterval, EchoFailures: echoFailures,
-		Lookup: func(user string) (secret.Secret, bool) { s, ok := cfg.Users[user]; return s, ok }}
+		Lookup:    func(user string) (secret.Secret, bool) { s, ok := cfg.Users[user]; return s, ok },
+		TakesCode: func(user string) bool { _, ok := cfg.Codes[user]; return ok }, CheckCode: r.checkCode, CodePrompt: cfg.CodePrompt}
 	copy(k.PPP.DNS[:], cfg.DNS)
 	if !ipsec {
 		k.Local = r.links[stack.Port1701].local

@@ -19,6 +19,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,7 +60,13 @@ type Config struct {
 	TunnelSecret secret.Secret // nil: no tunnel authentication
 
 	Users map[string]secret.Secret
-	Auth  []ppp.AuthMethod // nil: MS-CHAPv2, CHAP, PAP
+	// Auth is demanded in that order; nil: MS-CHAPv2, CHAP, PAP, and with Codes
+	// EAP-MSCHAPv2 and EAP-GTC.
+	Auth []ppp.AuthMethod
+	// Codes are of the users who give a one-time code after their password, for
+	// which only EAP-GTC has a question: no other method lets them in.
+	Codes      map[string]Code
+	CodePrompt string // the question; "": "Code: "
 
 	Address netip.Addr   // the gateway's own inner address
 	Pool    netip.Prefix // the clients' inner addresses, without Address
@@ -198,6 +205,9 @@ func (cfg *Config) complete() error {
 	}
 	if cfg.Auth == nil {
 		cfg.Auth = []ppp.AuthMethod{ppp.MSCHAPv2, ppp.CHAPMD5, ppp.PAP}
+		if len(cfg.Codes) > 0 {
+			cfg.Auth = []ppp.AuthMethod{ppp.EAPMSCHAPv2, ppp.EAPGTC}
+		}
 	}
 	if cfg.MTU == 0 {
 		cfg.MTU = defaultMTU
@@ -217,6 +227,13 @@ func (cfg *Config) complete() error {
 		return fmt.Errorf("%w: the inner address and the pool are IPv4, the pool at least a /30", ErrConfig)
 	case len(cfg.DNS) > 2:
 		return fmt.Errorf("%w: at most two DNS servers", ErrConfig)
+	case len(cfg.Codes) > 0 && !slices.Contains(cfg.Auth, ppp.EAPGTC):
+		return fmt.Errorf("%w: codes take the method EAP-GTC", ErrConfig)
+	}
+	for user := range cfg.Codes {
+		if _, ok := cfg.Users[user]; !ok {
+			return fmt.Errorf("%w: a code of %q, who is no user", ErrConfig, user)
+		}
 	}
 	if offer := cfg.offer(); offer != nil {
 		if err := offer.Check(); err != nil {

@@ -122,6 +122,14 @@ type Detail struct{ Key, Value string }
 // may be approving on a phone.
 type Waiting struct{ Left time.Duration }
 
+// Question says that the gateway asks a person for something, most likely a code
+// that is good once, and waits for Conn.Answer. It comes again for each question;
+// a new one takes the place of the last.
+type Question struct {
+	Prompt string        // the gateway's words: one line of printable text, or nothing
+	Left   time.Duration // until it is given up
+}
+
 // NetworkUp says that IP may flow.
 type NetworkUp struct{ Network Network }
 
@@ -149,6 +157,7 @@ type Down struct{ Failure *failure.Failure }
 func (StageStarted) event() {}
 func (StageDone) event()    {}
 func (Waiting) event()      {}
+func (Question) event()     {}
 func (NetworkUp) event()    {}
 func (NetworkDown) event()  {}
 func (PathChanged) event()  {}

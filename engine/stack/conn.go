@@ -23,6 +23,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/l2tp"
 	"github.com/culvert-vpn/culvert/engine/packet"
 	"github.com/culvert-vpn/culvert/engine/ppp"
+	"github.com/culvert-vpn/culvert/engine/secret"
 )
 
 // From the specification.
@@ -250,6 +251,17 @@ func (c *Conn) handleFrame(now time.Time, msg []byte, out *Output) {
 	}
 	c.ppp.Handle(now, frame, &c.scratchPPP)
 	c.fromPPP(now, out)
+}
+
+// Answer gives the gateway what Question asked for; code is borrowed. It says
+// whether there was anything to answer.
+func (c *Conn) Answer(now time.Time, code secret.Secret, out *Output) bool {
+	if c.phase != running || c.ppp == nil {
+		return false
+	}
+	answered := c.ppp.Answer(now, code, &c.scratchPPP)
+	c.fromPPP(now, out)
+	return answered
 }
 
 // Advance does what is due.

@@ -285,6 +285,9 @@ func (c *Conn) fromPPP(now time.Time, out *Output) {
 	said := c.scratchPPP
 	c.scratchPPP = ppp.Output{}
 	c.seal(now, said.Frames, true, out)
+	for _, f := range said.Frames {
+		clear(f) // there may be a password or a code in it
+	}
 	for _, e := range said.Events {
 		if c.phase == ended {
 			return
@@ -302,6 +305,8 @@ func (c *Conn) fromPPP(now time.Time, out *Output) {
 			}
 		case ppp.Waiting:
 			out.emit(Waiting{e.Left})
+		case ppp.Question:
+			out.emit(Question(e))
 		case ppp.Authenticated:
 			c.network.User = e.User
 			if c.stage == failure.Authenticate {

@@ -41,6 +41,8 @@ type node struct {
 	stages    []failure.Stage
 	stageTime map[failure.Stage]time.Time
 	sent      int
+	question  Question
+	questions int
 }
 
 func (n *node) call(f func(time.Time, *Output)) {
@@ -62,6 +64,9 @@ func (n *node) call(f func(time.Time, *Output)) {
 			n.network = nil
 		case Down:
 			n.down = &e
+		case Question:
+			n.question = e
+			n.questions++
 		case Data:
 			n.data = append(n.data, e.Packet)
 		case StageDone:
