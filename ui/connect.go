@@ -3,10 +3,10 @@ package ui
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/client"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/platform/keyring"
 	"github.com/culvert-vpn/culvert/ui/viewmodel"
@@ -105,7 +105,7 @@ func (d *Desktop) gather(w wanted) {
 	d.start(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, unlockTime)
 		defer cancel()
-		err := d.fromKeychain(ctx, p, &w.typed, w.again)
+		err := client.FromKeychain(ctx, d.cfg.Keys, p, &w.typed, w.again...)
 		d.do(func() { d.gathered(w.item, &w.typed, err) })
 	})
 }
@@ -122,11 +122,11 @@ func (d *Desktop) gathered(i viewmodel.Item, s *profile.Secrets, err error) {
 	}
 	missing := s.Missing(p)
 	if len(missing) == 0 {
-		d.order(p, moved(s))
+		d.order(p, api.Send(s))
 		return
 	}
 	d.Show()
-	d.askSecrets(p, secretNames(missing), func(typed map[api.SecretName][]byte) {
+	d.askSecrets(p, missing, func(typed map[api.SecretName][]byte) {
 		if typed == nil {
 			s.Zero()
 			d.model.Refused("")
@@ -135,33 +135,14 @@ func (d *Desktop) gathered(i viewmodel.Item, s *profile.Secrets, err error) {
 		}
 		kept := map[keyring.Kind][]byte{}
 		for name, value := range typed {
-			*slot(s, name) = value
+			*s.Slot(name) = value
 			if d.keychain && (name != api.Password || !p.AskPassword) {
 				kept[keyring.Kind(name)] = append([]byte(nil), value...)
 			}
 		}
 		d.keep(p.ID, kept)
-		d.order(p, moved(s))
+		d.order(p, api.Send(s))
 	})
-}
-
-// fromKeychain runs beside Fyne, and fills in what s lacks. The error is a keychain
-// that cannot be reached.
-func (d *Desktop) fromKeychain(ctx context.Context, p *profile.Profile, s *profile.Secrets, but []api.SecretName) error {
-	for _, name := range secretNames(s.Missing(p)) {
-		if name == api.Password && p.AskPassword || slices.Contains(but, name) {
-			continue
-		}
-		value, err := d.cfg.Keys.Get(ctx, p.ID, keyring.Kind(name))
-		switch {
-		case errors.Is(err, keyring.ErrNotFound):
-		case err != nil:
-			return err
-		case len(value) > 0:
-			*slot(s, name) = value
-		}
-	}
-	return nil
 }
 
 // secretKinds are the secrets of a profile and their fields in the editor.
@@ -172,24 +153,6 @@ var secretKinds = []struct {
 	{api.PSK, viewmodel.FieldPSK},
 	{api.Password, viewmodel.FieldPassword},
 	{api.TunnelSecret, viewmodel.FieldTunnelSecret},
-}
-
-// slot is where a set of secrets has one.
-func slot(s *profile.Secrets, name api.SecretName) *[]byte {
-	switch name {
-	case api.PSK:
-		return (*[]byte)(&s.PSK)
-	case api.TunnelSecret:
-		return (*[]byte)(&s.TunnelSecret)
-	}
-	return (*[]byte)(&s.Password)
-}
-
-// moved makes secrets part of a request.
-func moved(s *profile.Secrets) api.Secrets {
-	out := api.Secrets{PSK: api.Secret(s.PSK), Password: api.Secret(s.Password), TunnelSecret: api.Secret(s.TunnelSecret)}
-	*s = profile.Secrets{}
-	return out
 }
 
 // keep puts secrets into the keychain, and overwrites them.

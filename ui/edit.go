@@ -105,7 +105,7 @@ func (d *Desktop) editor(of editing) *view {
 // take puts secrets into the model, and overwrites them.
 func (e *editorPage) take(s *profile.Secrets) {
 	for _, k := range secretKinds {
-		if value := *slot(s, k.name); len(value) > 0 {
+		if value := *s.Slot(k.name); len(value) > 0 {
 			e.model.SetSecret(time.Time{}, k.field, value)
 		}
 	}
@@ -278,7 +278,7 @@ func (e *editorPage) connect() {
 		e.d.trial = nil
 		w := wanted{item: i}
 		for kind, value := range typed {
-			*slot(&w.typed, api.SecretName(kind)) = value
+			*w.typed.Slot(api.SecretName(kind)) = value
 		}
 		e.d.connectWith(w)
 	})

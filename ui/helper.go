@@ -151,7 +151,7 @@ func (d *Desktop) requested(err error) {
 		wish := d.model.Wish
 		d.model.Refused("")
 		if i, ok := d.itemOf(wish.Profile.ID); ok && wish.Want == viewmodel.WantConnected {
-			d.connectWith(wanted{item: i, again: secretNames(e.Missing)})
+			d.connectWith(wanted{item: i, again: e.Missing})
 		}
 	case errors.As(err, &e) && (e.Code == api.HelperNotRunning || e.Code == api.HelperNotAllowed):
 		d.model.Lost(e.Code)
@@ -161,14 +161,6 @@ func (d *Desktop) requested(err error) {
 		d.model.Refused(api.HelperNotRunning, err.Error())
 	}
 	d.refresh()
-}
-
-func secretNames(keys []string) []api.SecretName {
-	var names []api.SecretName
-	for _, k := range keys {
-		names = append(names, api.SecretName(k))
-	}
-	return names
 }
 
 // disconnect ends the connection, or the try.

@@ -271,7 +271,7 @@ func (p *importPage) save() {
 func ofImport(s *profile.Secrets) map[keyring.Kind][]byte {
 	out := map[keyring.Kind][]byte{}
 	for _, k := range secretKinds {
-		if value := *slot(s, k.name); len(value) > 0 {
+		if value := *s.Slot(k.name); len(value) > 0 {
 			out[keyring.Kind(k.name)] = append([]byte(nil), value...)
 		}
 	}

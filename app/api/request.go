@@ -4,6 +4,8 @@ import (
 	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/culvert-vpn/culvert/app/profile"
 )
 
 // ConnectRequest is the body of POST /v1/connect.
@@ -21,6 +23,21 @@ type Secrets struct {
 	OTP          Secret `json:"otp,omitempty"` // of an answer only
 }
 
+// Send moves secrets into a request.
+func Send(s *profile.Secrets) Secrets {
+	out := Secrets{PSK: Secret(s.PSK), Password: Secret(s.Password), TunnelSecret: Secret(s.TunnelSecret)}
+	*s = profile.Secrets{}
+	return out
+}
+
+// Receive moves secrets out of a request.
+func (s *Secrets) Receive() *profile.Secrets {
+	out := &profile.Secrets{PSK: []byte(s.PSK), Password: []byte(s.Password), TunnelSecret: []byte(s.TunnelSecret)}
+	clear(s.OTP) // no gateway is asked for one yet
+	*s = Secrets{}
+	return out
+}
+
 // Zero overwrites every secret.
 func (s *Secrets) Zero() {
 	clear(s.PSK)
@@ -34,9 +51,9 @@ type Secret []byte
 
 // Error is the body of every answer that is not a success.
 type Error struct {
-	Code    Code     `json:"code"`
-	Message string   `json:"message"`
-	Missing []string `json:"missing,omitempty"` // secrets, with SecretMissing
+	Code    Code         `json:"code"`
+	Message string       `json:"message"`
+	Missing []SecretName `json:"missing,omitempty"` // with SecretMissing
 }
 
 // Error is the message.

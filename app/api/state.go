@@ -3,6 +3,8 @@ package api
 import (
 	"net/netip"
 	"time"
+
+	"github.com/culvert-vpn/culvert/app/profile"
 )
 
 // Status is all there is to know about the connection at one moment: the answer
@@ -72,13 +74,13 @@ type StageStatus struct {
 }
 
 // SecretName is a secret by its key in a secrets file.
-type SecretName string
+type SecretName = profile.SecretName
 
 // The secrets.
 const (
-	PSK           SecretName = "psk"
-	Password      SecretName = "password"
-	TunnelSecret  SecretName = "tunnel_secret"
+	PSK                      = profile.NamePSK
+	Password                 = profile.NamePassword
+	TunnelSecret             = profile.NameTunnelSecret
 	KeyPassphrase SecretName = "key_passphrase"
 	OTP           SecretName = "otp"
 )

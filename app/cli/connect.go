@@ -136,7 +136,7 @@ func (u *upRun) connect(ctx context.Context, s *profile.Secrets) error {
 		return err
 	}
 	u.began = time.Now()
-	r := api.ConnectRequest{Profile: string(text), Secrets: sent(s)}
+	r := api.ConnectRequest{Profile: string(text), Secrets: api.Send(s)}
 	defer r.Secrets.Zero()
 	return u.c.helper.Connect(ctx, r)
 }
@@ -353,7 +353,7 @@ func (u *upRun) answer(g given) (int, bool) {
 	defer cancel()
 	err := u.c.helper.Answer(ctx, g.secrets)
 	var e *client.Error
-	if err == nil || errors.As(err, &e) && e.Code == helperNotAsked {
+	if err == nil || errors.As(err, &e) && e.Code == client.NotAsked {
 		return 0, false // the gateway has gone on meanwhile
 	}
 	return u.c.noHelper(err), true

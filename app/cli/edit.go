@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/platform/keyring"
 )
@@ -132,12 +131,12 @@ func setSecrets(ctx context.Context, c *call, e profile.Entry) int {
 		return exitUsage
 	}
 	defer s.Zero()
-	if s.PSK == nil && s.Password == nil && s.TunnelSecret == nil {
+	if s.Empty() {
 		fmt.Fprintln(c.Out, "Nothing was changed.")
 		return exitDone
 	}
-	for _, name := range []api.SecretName{api.PSK, api.Password, api.TunnelSecret} {
-		value := *slot(s, name)
+	for _, name := range profile.SecretNames {
+		value := *s.Slot(name)
 		if value == nil {
 			continue
 		}
@@ -159,7 +158,7 @@ func setSecrets(ctx context.Context, c *call, e profile.Entry) int {
 // changedSecrets asks for each secret that the profile has; empty ones stay.
 func (c *call) changedSecrets(ctx context.Context, p *profile.Profile) (*profile.Secrets, error) {
 	s := &profile.Secrets{}
-	for _, name := range missing(s, p) {
+	for _, name := range s.Missing(p) {
 		have := "not kept"
 		value, err := c.keys.Get(ctx, p.ID, keyring.Kind(name))
 		switch {
@@ -176,7 +175,7 @@ func (c *call) changedSecrets(ctx context.Context, p *profile.Profile) (*profile
 			return nil, err
 		}
 		if len(value) > 0 {
-			*slot(s, name) = value
+			*s.Slot(name) = value
 		}
 	}
 	return s, nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/culvert-vpn/culvert/app/client"
 	"github.com/culvert-vpn/culvert/app/importer"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine/secret"
@@ -350,11 +351,11 @@ func (c *call) export(ctx context.Context, ref string) int {
 	s := &profile.Secrets{}
 	defer s.Zero()
 	if c.on("with-secrets") {
-		if err := c.fromKeychain(ctx, e.Profile, s); err != nil {
+		if err := client.FromKeychain(ctx, c.keys, e.Profile, s); err != nil {
 			c.say("the keychain cannot be reached, so nothing was written: %v", err)
 			return exitInternal
 		}
-		for _, name := range missing(s, e.Profile) {
+		for _, name := range s.Missing(e.Profile) {
 			fmt.Fprintf(c.Err, "The keychain has no %s of it.\n", strings.ToLower(secretWords[name]))
 		}
 	}

@@ -76,7 +76,6 @@ func (c *call) noProfile(err error) int {
 // The codes that the helper has of its own.
 const (
 	helperConnected api.Code = "helper.connected"
-	helperNotAsked  api.Code = "helper.not-asked"
 	helperEnding    api.Code = "helper.ending"
 	helperBusy      api.Code = "helper.busy"
 )
@@ -85,7 +84,7 @@ const (
 var helperStatuses = map[api.Code]int{
 	api.HelperNotRunning: exitNoHelper, api.HelperNotAllowed: exitNoHelper,
 	api.ProfileInvalid: exitUsage, api.SecretMissing: exitUsage,
-	helperConnected: exitNotConnected, helperNotAsked: exitNotConnected, helperEnding: exitNoHelper, helperBusy: exitNoHelper,
+	helperConnected: exitNotConnected, client.NotAsked: exitNotConnected, helperEnding: exitNoHelper, helperBusy: exitNoHelper,
 }
 
 // noHelper says what the helper or the way to it has against a request, and gives
@@ -108,7 +107,9 @@ func (c *call) noHelper(err error) int {
 	if e.Code != api.HelperNotAllowed && known {
 		evidence = append(evidence, strings.Split(e.Message, "\n")...)
 	}
-	evidence = append(evidence, e.Missing...)
+	for _, name := range e.Missing {
+		evidence = append(evidence, string(name))
+	}
 	if c.on(jsonOption.name) {
 		newPrinter(c.Streams, true).print(time.Now(), api.FailureEvent{Code: e.Code, Title: words.Title, Advice: words.Advice, Evidence: evidence})
 		return status

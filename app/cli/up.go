@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -42,7 +41,7 @@ func (d *directRun) load(file string, c *call) (int, *api.FailureEvent) {
 		}
 	}
 	if missing := d.secrets.Missing(d.profile); len(missing) > 0 {
-		return exitUsage, outside(api.SecretMissing, []string{"give " + strings.Join(missing, ", ") + " with --secrets FILE, or with --secrets - on standard input"})
+		return exitUsage, outside(api.SecretMissing, []string{"give " + list(missing) + " with --secrets FILE, or with --secrets - on standard input"})
 	}
 	return exitDone, nil
 }

@@ -127,7 +127,7 @@ func (c *Client) Log(ctx context.Context, follow bool, f func(at time.Time, e ap
 type Error struct {
 	Code    api.Code
 	Message string
-	Missing []string // secrets, with api.SecretMissing
+	Missing []api.SecretName // with api.SecretMissing
 	cause   error
 }
 

@@ -1,7 +1,6 @@
 package helper
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -16,7 +15,6 @@ import (
 	"github.com/culvert-vpn/culvert/engine/dataplane"
 	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
-	"github.com/culvert-vpn/culvert/engine/secret"
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
 
@@ -74,7 +72,7 @@ func (l *loop) start(e supervisor.StartEngine) {
 	a := &attempt{number: e.Attempt, cancel: cancel, abort: make(chan struct{})}
 	l.engine = a
 	l.engineWorks(true)
-	secrets := copyOf(l.secrets)
+	secrets := l.secrets.Clone()
 	h, direct := l.Helper, l.killed
 	go func() {
 		err := h.connect(ctx, a, e, secrets, direct)
@@ -176,8 +174,4 @@ func (r *reporter) device(_ context.Context, server netip.Addr, n stack.Network)
 	r.put(supervisor.Up{Attempt: r.attempt, Network: api.Network{
 		Address: n.Local, Peer: n.Peer, DNS: n.DNS, MTU: n.MTU, Suite: n.Suite, Interface: name, Server: server.String()}})
 	return t, nil
-}
-
-func copyOf(s *profile.Secrets) *profile.Secrets {
-	return &profile.Secrets{PSK: secret.Secret(bytes.Clone(s.PSK)), Password: secret.Secret(bytes.Clone(s.Password)), TunnelSecret: secret.Secret(bytes.Clone(s.TunnelSecret))}
 }

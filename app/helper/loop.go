@@ -91,7 +91,7 @@ func (l *loop) take(r request) {
 			l.secrets = &profile.Secrets{}
 		}
 		l.unmask = append(l.unmask, l.cfg.Log.Secrets.Add(r.secrets.PSK, r.secrets.Password, r.secrets.TunnelSecret))
-		merge(l.secrets, r.secrets)
+		l.secrets.Take(r.secrets)
 	} else if r.secrets != nil {
 		r.secrets.Zero()
 	}
@@ -100,22 +100,6 @@ func (l *loop) take(r request) {
 	}
 	if r.answer != nil {
 		r.answer <- err
-	}
-}
-
-// merge moves what from has into to.
-func merge(to, from *profile.Secrets) {
-	if from.PSK != nil {
-		to.PSK.Zero()
-		to.PSK = from.PSK
-	}
-	if from.Password != nil {
-		to.Password.Zero()
-		to.Password = from.Password
-	}
-	if from.TunnelSecret != nil {
-		to.TunnelSecret.Zero()
-		to.TunnelSecret = from.TunnelSecret
 	}
 }
 
@@ -201,17 +185,5 @@ func (l *loop) forget(only []api.SecretName) {
 		l.unmask = nil
 		return
 	}
-	for _, name := range only {
-		switch name {
-		case api.PSK:
-			l.secrets.PSK.Zero()
-			l.secrets.PSK = nil
-		case api.Password:
-			l.secrets.Password.Zero()
-			l.secrets.Password = nil
-		case api.TunnelSecret:
-			l.secrets.TunnelSecret.Zero()
-			l.secrets.TunnelSecret = nil
-		}
-	}
+	l.secrets.Forget(only...)
 }

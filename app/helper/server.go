@@ -11,7 +11,6 @@ import (
 	"github.com/culvert-vpn/culvert/app/diagnosis"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/app/supervisor"
-	"github.com/culvert-vpn/culvert/engine/secret"
 	"github.com/culvert-vpn/culvert/platform/ipc"
 )
 
@@ -90,7 +89,7 @@ func (h *Helper) connectRequest(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnprocessableEntity, api.ProfileInvalid, err.Error())
 		return
 	}
-	s := secretsOf(&body.Secrets)
+	s := body.Secrets.Receive()
 	if missing := s.Missing(p); len(missing) > 0 {
 		s.Zero()
 		answerError(w, http.StatusUnprocessableEntity, api.Error{Code: api.SecretMissing, Message: "secrets are missing", Missing: missing})
@@ -104,16 +103,8 @@ func (h *Helper) answerRequest(w http.ResponseWriter, r *http.Request) {
 	var body api.Secrets
 	defer body.Zero()
 	if read(w, r, &body) {
-		h.ask(w, r, request{in: supervisor.Answer{}, secrets: secretsOf(&body)})
+		h.ask(w, r, request{in: supervisor.Answer{}, secrets: body.Receive()})
 	}
-}
-
-// secretsOf moves secrets.
-func secretsOf(s *api.Secrets) *profile.Secrets {
-	out := &profile.Secrets{PSK: secret.Secret(s.PSK), Password: secret.Secret(s.Password), TunnelSecret: secret.Secret(s.TunnelSecret)}
-	clear(s.OTP) // no gateway is asked for one yet
-	*s = api.Secrets{}
-	return out
 }
 
 // ask has the loop take a request, and tells what it said.

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -17,11 +18,74 @@ type Secrets struct {
 	TunnelSecret secret.Secret
 }
 
+// SecretName is a secret by its key in a secrets file.
+type SecretName string
+
+// The secrets that can be kept, by name.
+const (
+	NamePSK          SecretName = "psk"
+	NamePassword     SecretName = "password"
+	NameTunnelSecret SecretName = "tunnel_secret"
+)
+
+// SecretNames are those of Secrets, in the order in which people are asked.
+var SecretNames = []SecretName{NamePSK, NamePassword, NameTunnelSecret}
+
+// Slot is where s has the secret of a name; nil: it has none of that name.
+func (s *Secrets) Slot(name SecretName) *secret.Secret {
+	switch name {
+	case NamePSK:
+		return &s.PSK
+	case NamePassword:
+		return &s.Password
+	case NameTunnelSecret:
+		return &s.TunnelSecret
+	}
+	return nil
+}
+
+// all calls f with each secret.
+func (s *Secrets) all(f func(name SecretName, at *secret.Secret)) {
+	for _, name := range SecretNames {
+		f(name, s.Slot(name))
+	}
+}
+
 // Zero overwrites every secret.
-func (s *Secrets) Zero() {
-	s.PSK.Zero()
-	s.Password.Zero()
-	s.TunnelSecret.Zero()
+func (s *Secrets) Zero() { s.all(func(_ SecretName, at *secret.Secret) { at.Zero() }) }
+
+// Empty says that there is no secret in s.
+func (s *Secrets) Empty() bool {
+	empty := true
+	s.all(func(_ SecretName, at *secret.Secret) { empty = empty && *at == nil })
+	return empty
+}
+
+// Clone is a copy, which is overwritten on its own.
+func (s *Secrets) Clone() *Secrets {
+	c := &Secrets{}
+	s.all(func(name SecretName, at *secret.Secret) { *c.Slot(name) = bytes.Clone(*at) })
+	return c
+}
+
+// Take moves what from has into s, in place of what s has of the same names.
+func (s *Secrets) Take(from *Secrets) {
+	from.all(func(name SecretName, at *secret.Secret) {
+		if *at != nil {
+			s.Forget(name)
+			*s.Slot(name), *at = *at, nil
+		}
+	})
+}
+
+// Forget overwrites the secrets of these names, which s does not have any more.
+func (s *Secrets) Forget(names ...SecretName) {
+	for _, name := range names {
+		if at := s.Slot(name); at != nil {
+			at.Zero()
+			*at = nil
+		}
+	}
 }
 
 // LoadSecrets reads the secrets file at path, or stdin for "-". A file that
@@ -53,9 +117,9 @@ func readPrivate(path string) ([]byte, error) {
 func ParseSecrets(file string, data []byte) (*Secrets, error) {
 	s := &Secrets{}
 	d := decode(file, data, []field{
-		{"psk", secretText(&s.PSK)},
-		{"password", secretText(&s.Password)},
-		{"tunnel_secret", secretText(&s.TunnelSecret)},
+		{string(NamePSK), secretText(&s.PSK)},
+		{string(NamePassword), secretText(&s.Password)},
+		{string(NameTunnelSecret), secretText(&s.TunnelSecret)},
 		{"key_passphrase", laterSecret()},
 		{"otp", laterSecret()},
 	}, true)
@@ -66,17 +130,16 @@ func ParseSecrets(file string, data []byte) (*Secrets, error) {
 	return s, nil
 }
 
-// Missing names the keys that the profile needs and s does not have.
-func (s *Secrets) Missing(p *Profile) []string {
-	var keys []string
-	if p.IPsec.Enabled && s.PSK == nil {
-		keys = append(keys, "psk")
+// Missing names the secrets that the profile needs and s does not have.
+func (s *Secrets) Missing(p *Profile) []SecretName {
+	var names []SecretName
+	for _, need := range []struct {
+		name SecretName
+		is   bool
+	}{{NamePSK, p.IPsec.Enabled}, {NamePassword, true}, {NameTunnelSecret, p.L2TP.TunnelAuth}} {
+		if need.is && *s.Slot(need.name) == nil {
+			names = append(names, need.name)
+		}
 	}
-	if s.Password == nil {
-		keys = append(keys, "password")
-	}
-	if p.L2TP.TunnelAuth && s.TunnelSecret == nil {
-		keys = append(keys, "tunnel_secret")
-	}
-	return keys
+	return names
 }

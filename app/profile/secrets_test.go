@@ -2,6 +2,7 @@ package profile
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,11 +69,43 @@ func TestLoadSecretsMode(t *testing.T) {
 func TestMissing(t *testing.T) {
 	p := Default()
 	p.L2TP.TunnelAuth = true
-	if got := strings.Join((&Secrets{}).Missing(p), " "); got != "psk password tunnel_secret" {
+	if got := fmt.Sprint((&Secrets{}).Missing(p)); got != "[psk password tunnel_secret]" {
 		t.Errorf("Missing = %s", got)
 	}
 	p.IPsec.Enabled, p.L2TP.TunnelAuth = false, false
 	if got := (&Secrets{Password: []byte("p")}).Missing(p); got != nil {
 		t.Errorf("Missing = %v, want none", got)
+	}
+}
+
+// What is done with sets of secrets is done to each.
+func TestSecretsMove(t *testing.T) {
+	full := func() *Secrets {
+		return &Secrets{PSK: []byte("k"), Password: []byte("p"), TunnelSecret: []byte("t")}
+	}
+	for _, name := range SecretNames {
+		s := full()
+		c := s.Clone()
+		s.Forget(name, "no such")
+		if *s.Slot(name) != nil || len(*c.Slot(name)) == 0 || s.Empty() {
+			t.Errorf("without %s: %x, its copy has %x", name, *s.Slot(name), *c.Slot(name))
+		}
+		old := *c.Slot(name)
+		one := &Secrets{}
+		*one.Slot(name) = []byte("new")
+		if c.Take(one); string(*c.Slot(name)) != "new" || !one.Empty() || old[0] != 0 {
+			t.Errorf("with another %s: %x, left %x, the old one %x", name, *c.Slot(name), *one.Slot(name), old)
+		}
+		if one.Take(s); *one.Slot(name) != nil || !s.Empty() {
+			t.Errorf("what nobody has was taken: %x", *one.Slot(name))
+		}
+	}
+	if s := (&Secrets{}); !s.Empty() || s.Slot("no such") != nil || !s.Clone().Empty() {
+		t.Error("there is something in nothing")
+	}
+	s := full()
+	k := s.PSK
+	if s.Zero(); k[0] != 0 {
+		t.Error("Zero left a secret")
 	}
 }

@@ -254,7 +254,7 @@ func (m *Machine) failed(now time.Time, f *failure.Failure) {
 	case v.Do == Ask && m.profile != nil:
 		names := []api.SecretName{v.Ask}
 		if v.Ask == "" {
-			names = needed(m.profile)
+			names = (&profile.Secrets{}).Missing(m.profile)
 		}
 		m.askFor(now, names)
 		m.rest(now)
@@ -300,15 +300,6 @@ func (m *Machine) askFor(now time.Time, names []api.SecretName) {
 	if m.secrets {
 		m.do(ForgetSecrets{Only: names})
 	}
-}
-
-// needed is the secrets that a profile has.
-func needed(p *profile.Profile) []api.SecretName {
-	var names []api.SecretName
-	for _, key := range (&profile.Secrets{}).Missing(p) {
-		names = append(names, api.SecretName(key))
-	}
-	return names
 }
 
 func (m *Machine) tellFailure(f *failure.Failure) {

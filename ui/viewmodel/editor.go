@@ -130,7 +130,7 @@ func (e *Editor) check() {
 	e.lacking = map[string]bool{}
 	if e.result != nil && !e.is.ask() {
 		for _, name := range (&profile.Secrets{}).Missing(e.result) {
-			if field := secretField(api.SecretName(name)); e.secret(field) == SecretNone {
+			if field := secretField(name); e.secret(field) == SecretNone {
 				e.lacking[field] = true
 			}
 		}
