@@ -1,11 +1,9 @@
 package linux
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,17 +18,14 @@ const adminPassword = "invented by an administrator"
 // asked for is done.
 func TestAdministrator(t *testing.T) {
 	t.Parallel()
-	programs, dest := build(t), t.TempDir()
-	makeTarget(t, "install", programs, dest, "/usr")
-	must(t, os.Chmod(dest, 0o755))
 	pkexec, err := os.ReadFile("/usr/bin/pkexec")
 	if err != nil {
 		t.Fatalf("%v: packaging/linux/need unit installs it", err)
 	}
-	must(t, os.WriteFile(filepath.Join(dest, "usr/bin/pkexec"), pkexec, 0o755))
-	must(t, os.Chmod(filepath.Join(dest, "usr/bin/pkexec"), os.ModeSetuid|0o755))
-	r := newRoom(t, dest, roomFiles)
-	r.sh("echo 'root:" + adminPassword + "' | chpasswd; mkdir -m 777 /run/agents")
+	r := newRoom(t)
+	r.Write("/usr/bin/pkexec", string(pkexec))
+	must(t, os.Chmod(r.Path("/usr/bin/pkexec"), os.ModeSetuid|0o755))
+	r.Sh("echo 'root:" + adminPassword + "' | chpasswd; mkdir -m 777 /run/agents")
 
 	// Nobody can ask: nothing happens, and the desktop shows a line for a terminal.
 	out := r.text("setpriv", "--reuid=bob", "--regid=bob", "--init-groups", "setsid", "-w", "sh", "-c", "pkexec /usr/libexec/culvert/culvert-admin start; echo status $?")
@@ -47,7 +42,7 @@ func TestAdministrator(t *testing.T) {
 
 	// He signed in before, without the group.
 	bob := func() string {
-		return r.run("setpriv", "--reuid=bob", "--regid=bob", "--clear-groups",
+		return r.Run("setpriv", "--reuid=bob", "--regid=bob", "--clear-groups",
 			"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", socket, "http://helper/v1/state")
 	}
 	if got := bob(); got != "401" {
@@ -57,7 +52,7 @@ func TestAdministrator(t *testing.T) {
 	if got := bob(); got != "200" {
 		t.Errorf("allowed, he is answered %s", got)
 	}
-	if members := r.sh("getent group culvert | cut -d: -f4"); members != "alice,bob\n" {
+	if members := r.Sh("getent group culvert | cut -d: -f4"); members != "alice,bob\n" {
 		t.Errorf("the group has the members %s", members)
 	}
 
@@ -73,7 +68,7 @@ func TestAdministrator(t *testing.T) {
 			t.Errorf("culvert-admin %s: %s", words, out)
 		}
 	}
-	if out := r.text("/usr/libexec/culvert/culvert-admin", "allow"); !strings.Contains(out, "exit status 2") || strings.Contains(r.sh("getent group culvert"), "root") {
+	if out := r.text("/usr/libexec/culvert/culvert-admin", "allow"); !strings.Contains(out, "exit status 2") || strings.Contains(r.Sh("getent group culvert"), "root") {
 		t.Errorf("allowing nobody: %s", out)
 	}
 }
@@ -82,42 +77,33 @@ func TestAdministrator(t *testing.T) {
 // agent of bob's session shows what is asked for, and somebody types.
 func (r *room) button(word, action, message string) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	defer cancel()
 	as := []string{"setpriv", "--reuid=bob", "--regid=bob", "--init-groups"}
 	fifo := "/run/agents/" + word
-	r.sh("mkfifo -m 666 " + fifo)
+	r.Sh("mkfifo -m 666 " + fifo)
 
-	desktop := r.command(ctx, append(as, "setsid", "-w", "sh", "-c", "echo $$; read go; pkexec /usr/libexec/culvert/culvert-admin "+word+"; echo status $?")...)
-	var told said
-	desktop.Stdout, desktop.Stderr = &told, &told
+	desktop := r.Command(as[0], append(as[1:], "setsid", "-w", "sh", "-c", "echo $$; read go; pkexec /usr/libexec/culvert/culvert-admin "+word+"; echo status $?")...)
 	press, err := desktop.StdinPipe()
 	must(r.t, err)
-	must(r.t, desktop.Start())
-	r.eventually("the desktop", func() bool { return strings.Contains(told.String(), "\n") })
-	pid, _, _ := strings.Cut(told.String(), "\n")
+	asks := r.Launch(desktop)
+	pid := strings.TrimSpace(asks.Says("\n"))
 
-	agent := r.command(ctx, append(as, "script", "-qec", "exec pkttyagent --process "+pid+" --notify-fd 3 3>"+fifo, "/dev/null")...)
-	var shown said
-	agent.Stdout, agent.Stderr = &shown, &shown
+	agent := r.Command(as[0], append(as[1:], "script", "-qec", "exec pkttyagent --process "+pid+" --notify-fd 3 3>"+fifo, "/dev/null")...)
 	hand, err := agent.StdinPipe()
 	must(r.t, err)
-	must(r.t, agent.Start())
-	r.run("cat", fifo) // until the agent is there
+	shows := r.Launch(agent)
+	r.Run("cat", fifo) // until the agent is there
 	_, err = io.WriteString(press, "\n")
 	must(r.t, err)
-	r.eventually("the question", func() bool { return strings.Contains(shown.String(), "Password:") })
+	shows.Says("Password:")
 	_, err = fmt.Fprintln(hand, adminPassword)
 	must(r.t, err)
-	if err := desktop.Wait(); err != nil || !strings.HasSuffix(told.String(), "\nstatus 0\n") {
-		r.t.Fatalf("culvert-admin %s: %v: %s\nthe agent: %s", word, err, told.String(), shown.String())
+	if err := asks.Wait(); err != nil || !strings.HasSuffix(asks.Said(), "\nstatus 0\n") {
+		r.t.Fatalf("culvert-admin %s: %v: %s\nthe agent: %s", word, err, asks.Said(), shows.Said())
 	}
 	for _, want := range []string{action, message} {
-		if !strings.Contains(shown.String(), want) {
-			r.t.Errorf("%s: %q is not in what is shown:\n%s", word, want, shown.String())
+		if !strings.Contains(shows.Said(), want) {
+			r.t.Errorf("%s: %q is not in what is shown:\n%s", word, want, shows.Said())
 		}
 	}
-	_ = agent.Process.Signal(os.Interrupt)
-	cancel()
-	_ = agent.Wait() // it is ended
+	shows.Kill()
 }

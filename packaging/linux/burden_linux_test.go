@@ -8,19 +8,18 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/culvert-vpn/culvert/app/client"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // What the helper has to stand, and may take meanwhile.
@@ -36,25 +35,18 @@ const (
 
 // helper is a helper by itself, in a network that is empty.
 type helper struct {
+	*testroom.Process
 	t      *testing.T
-	cmd    *exec.Cmd
 	socket string
 }
 
 func startHelper(t *testing.T) *helper {
 	t.Helper()
-	programs, dir := build(t), t.TempDir()
-	must(t, os.Chmod(filepath.Dir(dir), 0o755)) // for other users
-	must(t, os.Chmod(dir, 0o755))
+	dir, n := testroom.Scratch(t), testroom.NewNetwork(t)
 	h := &helper{t: t, socket: filepath.Join(dir, "run", "s")}
-	h.cmd = exec.Command(filepath.Join(programs, "culvertd"), "--socket", h.socket, "--state", filepath.Join(dir, "state"))
-	h.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	h.cmd.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere")
-	must(t, h.cmd.Start())
-	t.Cleanup(func() {
-		_ = h.cmd.Process.Kill()
-		_ = h.cmd.Wait()
-	})
+	cmd := n.Command(filepath.Join(programs, "culvertd"), "--socket", h.socket, "--state", filepath.Join(dir, "state"))
+	cmd.Env = append(cmd.Env, "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere")
+	h.Process = n.Launch(cmd)
 	eventually(t, "the socket", func() bool {
 		c, err := net.Dial("unix", h.socket)
 		if err == nil {
@@ -68,7 +60,7 @@ func startHelper(t *testing.T) *helper {
 // memory is a line of /proc/PID/status in MB.
 func (h *helper) memory(name string) float64 {
 	h.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.PID()))
 	must(h.t, err)
 	_, rest, _ := strings.Cut(string(text), name+":")
 	kB, err := strconv.Atoi(strings.Fields(rest)[0])

@@ -24,12 +24,9 @@ const (
 // to do and connected with nothing to carry.
 func TestIdle(t *testing.T) {
 	t.Parallel()
-	programs, dest := build(t), t.TempDir()
-	makeTarget(t, "install", programs, dest, "/usr")
-	must(t, os.Chmod(dest, 0o755))
-	r := newRoom(t, dest, roomFiles)
-	startGateway(t, programs, r.init)
-	r.run("systemctl", "start", "culvertd.service")
+	r := newRoom(t)
+	startGateway(t, r.Network)
+	r.Run("systemctl", "start", "culvertd.service")
 	r.state()
 	r.quiet("idle", 5*time.Second, 10*time.Second)
 	r.connect(profileOf(killSwitch))
@@ -43,7 +40,7 @@ func TestIdle(t *testing.T) {
 func (r *room) quiet(what string, wait, d time.Duration) {
 	r.t.Helper()
 	<-time.After(wait)
-	tasks := r.path("/proc/" + r.property("MainPID") + "/task/*/status")
+	tasks := r.Path("/proc/" + r.property("MainPID") + "/task/*/status")
 	tick := time.NewTicker(sampling)
 	defer tick.Stop()
 	var wakeUps, own int
@@ -103,7 +100,7 @@ func (r *room) switches(tasks string) (n, threads int) {
 func (r *room) datagrams() (n int) {
 	r.t.Helper()
 	for _, name := range []string{"rx_packets", "tx_packets"} {
-		text, err := os.ReadFile(r.path("/sys/class/net/eth0/statistics/" + name))
+		text, err := os.ReadFile(r.Path("/sys/class/net/eth0/statistics/" + name))
 		must(r.t, err)
 		v, err := strconv.Atoi(strings.TrimSpace(string(text)))
 		must(r.t, err)

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,35 +17,12 @@ import (
 
 const socket = "/run/culvert/culvertd.sock"
 
-// What is on top of the installed system.
-var roomFiles = map[string]string{
-	"/usr/lib/sysusers.d/people.conf": "u alice -\nm alice culvert\nu bob -\nu carol -\nu dora -\n",
-	// A rule of an administrator.
-	"/etc/polkit-1/rules.d/50-carol.rules": `polkit.addRule(function(action, subject) {
-		if (action.id == "io.github.culvert.connect" && subject.user == "carol") return polkit.Result.YES;
-	});`,
-	"/etc/pam.d/screen": "account required pam_permit.so\nsession required pam_systemd.so\n",
-}
-
 // profileOf is a profile with further lines.
 func profileOf(lines string) string {
 	return "version = 1\nid = \"6f1c0000-0000-4000-8000-000000000001\"\nname = \"Office\"\nservers = [\"198.51.100.1\"]\nuser = \"alice\"\n" + lines
 }
 
 const killSwitch = "[routing]\nkill_switch = true\n"
-
-// build makes the programs as they are shipped: without the race detector.
-func build(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	cmd := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "./app/cmd/culvert", "./app/cmd/culvertd")
-	cmd.Dir = "../.."
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return dir
-}
 
 // makeTarget runs make install or make uninstall into a directory.
 func makeTarget(t *testing.T, target, programs, dest, prefix string, more ...string) {
@@ -62,13 +38,10 @@ func makeTarget(t *testing.T, target, programs, dest, prefix string, more ...str
 // people and administrators do.
 func TestService(t *testing.T) {
 	t.Parallel()
-	programs, dest := build(t), t.TempDir()
-	makeTarget(t, "install", programs, dest, "/usr")
-	must(t, os.Chmod(dest, 0o755))
 	began := time.Now()
-	r := newRoom(t, dest, roomFiles)
+	r := newRoom(t)
 	t.Logf("booted in %.1f s", time.Since(began).Seconds())
-	startGateway(t, programs, r.init)
+	startGateway(t, r.Network)
 	for _, part := range []struct {
 		name string
 		test func(r *room)
@@ -78,7 +51,7 @@ func TestService(t *testing.T) {
 		{"a file for a resolver", resolverFile}, {"resolvconf", resolvconf}, {"end", end},
 	} {
 		began := time.Now()
-		if !t.Run(part.name, func(t *testing.T) { part.test(r.in(t)) }) {
+		if !t.Run(part.name, func(t *testing.T) { part.test(&room{r.In(t), t}) }) {
 			return // what follows builds on it
 		}
 		t.Logf("%s: %.1f s", part.name, time.Since(began).Seconds())
@@ -87,11 +60,11 @@ func TestService(t *testing.T) {
 
 // activation: the first who asks starts the service, which says that it is ready.
 func activation(r *room) {
-	r.run("systemctl", "start", "culvertd.socket")
+	r.Run("systemctl", "start", "culvertd.socket")
 	if got := r.property("ActiveState"); got != "inactive" {
 		r.t.Errorf("before anybody asks the service is %s", got)
 	}
-	if got, want := r.sh("stat -c '%a %U %G' "+socket), "666 root culvert\n"; got != want {
+	if got, want := r.Sh("stat -c '%a %U %G' "+socket), "666 root culvert\n"; got != want {
 		r.t.Errorf("the socket is %q, want %q", got, want)
 	}
 	if s := r.state(); s.State != api.Disconnected {
@@ -100,9 +73,9 @@ func activation(r *room) {
 	if got := r.property("ActiveState"); got != "active" {
 		r.t.Errorf("the service is %s", got)
 	}
-	r.run("systemctl", "enable", "culvertd.service")
+	r.Run("systemctl", "enable", "culvertd.service")
 	for _, unit := range []string{"culvertd.service", "culvertd.socket", "culvertd-hold.service"} {
-		if got := r.run("systemctl", "is-enabled", unit); got != "enabled\n" {
+		if got := r.Run("systemctl", "is-enabled", unit); got != "enabled\n" {
 			r.t.Errorf("%s is %q", unit, got)
 		}
 	}
@@ -128,11 +101,11 @@ func whoMay(r *room) {
 	}
 	ask := []string{"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", socket, "http://helper/v1/state"}
 	// At the screen, in a session of logind's that is active.
-	run := []string{"systemd-run", "--quiet", "--wait", "--pipe", "--uid=dora", "-p", "PAMName=screen"}
-	if got := r.run(append(append(run, "-E", "XDG_SEAT=seat0"), ask...)...); got != "200" {
+	run := []string{"--quiet", "--wait", "--pipe", "--uid=dora", "-p", "PAMName=screen"}
+	if got := r.Run("systemd-run", append(append(run, "-E", "XDG_SEAT=seat0"), ask...)...); got != "200" {
 		r.t.Errorf("who sits at the screen: %s, want 200", got)
 	}
-	if got := r.run(append(run, ask...)...); got != "401" {
+	if got := r.Run("systemd-run", append(run, ask...)...); got != "401" {
 		r.t.Errorf("the same user, from elsewhere: %s, want 401", got)
 	}
 }
@@ -149,7 +122,7 @@ func connected(r *room) {
 		{"all names", "resolvectl domain culvert0", "~."},
 		{"IPv6 where new interfaces have none", "cat /proc/sys/net/ipv6/conf/culvert0/disable_ipv6", "0"},
 	} {
-		if got := r.sh(c.command); !strings.Contains(got, c.want) {
+		if got := r.Sh(c.command); !strings.Contains(got, c.want) {
 			r.t.Errorf("%s: %q is not in\n%s", c.what, c.want, got)
 		}
 	}
@@ -159,25 +132,25 @@ func connected(r *room) {
 	// Nobody sees the secrets or may change what others trust.
 	pid := r.property("MainPID")
 	inside := "nsenter -t " + pid + " -m -r -w " // its own root: never one outside of the room
-	r.sh(inside + "sh -c 'touch /etc/.resolv.conf.culvert && rm /etc/.resolv.conf.culvert'")
+	r.Sh(inside + "sh -c 'touch /etc/.resolv.conf.culvert && rm /etc/.resolv.conf.culvert'")
 	for what, command := range map[string]string{
 		"its state for others":  "setpriv --reuid=bob --regid=bob --clear-groups ls /var/lib/culvert",
 		"units of systemd":      inside + "touch /etc/systemd/system/probe.service",
 		"programs":              inside + "touch /usr/bin/probe",
 		"the kernel's settings": inside + "test -w /proc/sys/kernel/panic",
 	} {
-		if out, err := r.try("sh", "-c", command); err == nil {
+		if out, err := r.Try("sh", "-c", command); err == nil {
 			r.t.Errorf("%s can be had:\n%s", what, out)
 		}
 	}
-	if files := r.sh("ls -A /var/lib/culvert; cat /var/lib/culvert/*"); strings.Contains(files, "correct horse") || strings.Contains(files, "lab psk") {
+	if files := r.Sh("ls -A /var/lib/culvert; cat /var/lib/culvert/*"); strings.Contains(files, "correct horse") || strings.Contains(files, "lab psk") {
 		r.t.Error("there are secrets in /var/lib/culvert")
 	}
 }
 
 func rawESP(r *room) {
 	r.disconnect()
-	if out, err := r.try("nft", "list", "table", "inet", "culvert"); err == nil {
+	if out, err := r.Try("nft", "list", "table", "inet", "culvert"); err == nil {
 		r.t.Errorf("the kill switch outlives the wish to disconnect:\n%s", out)
 	}
 	r.connect(profileOf("[ipsec]\nencapsulation = \"esp\"\nsource_ports = \"standard\"\n"))
@@ -188,7 +161,7 @@ func rawESP(r *room) {
 // restart: the kill switch stays closed throughout, and the rest is put back.
 func restart(r *room) {
 	r.connect(profileOf(killSwitch))
-	r.watchTable(func() { r.run("systemctl", "restart", "culvertd") })
+	r.watchTable(func() { r.Run("systemctl", "restart", "culvertd") })
 	r.closed()
 }
 
@@ -197,7 +170,7 @@ func crash(r *room) {
 	r.connect(profileOf(killSwitch))
 	before := r.property("MainPID")
 	r.watchTable(func() {
-		r.run("systemctl", "kill", "-s", "KILL", "culvertd")
+		r.Run("systemctl", "kill", "-s", "KILL", "culvertd")
 		r.again(before)
 	})
 	r.closed()
@@ -211,13 +184,13 @@ func hang(r *room) {
 	if got := r.property("WatchdogUSec"); got != "2min" {
 		r.t.Errorf("the watchdog waits %s", got)
 	}
-	r.sh(`mkdir -p /run/systemd/system/culvertd.service.d
+	r.Sh(`mkdir -p /run/systemd/system/culvertd.service.d
 		printf '[Service]\nWatchdogSec=4\nTimeoutAbortSec=2\n' >/run/systemd/system/culvertd.service.d/quick.conf
 		systemctl daemon-reload; systemctl restart culvertd`)
 	before := r.property("MainPID")
-	r.sh("kill -STOP " + before)
+	r.Sh("kill -STOP " + before)
 	r.again(before)
-	if log := r.run("journalctl", "--no-pager", "-u", "culvertd"); !strings.Contains(log, "Watchdog timeout") {
+	if log := r.Run("journalctl", "--no-pager", "-u", "culvertd"); !strings.Contains(log, "Watchdog timeout") {
 		r.t.Errorf("systemd says nothing of the watchdog:\n%s", log)
 	}
 	// One that works is left alone: longer than the watchdog waits.
@@ -226,24 +199,24 @@ func hang(r *room) {
 	if now := r.property("MainPID"); now != before {
 		r.t.Error("a helper that has nothing to do was killed by the watchdog")
 	}
-	r.sh("rm -r /run/systemd/system/culvertd.service.d; systemctl daemon-reload; systemctl restart culvertd")
+	r.Sh("rm -r /run/systemd/system/culvertd.service.d; systemctl daemon-reload; systemctl restart culvertd")
 	r.closed()
 }
 
 // beforeNetwork: after a power cut the kill switch is closed before the network
 // is there.
 func beforeNetwork(r *room) {
-	r.run("systemctl", "kill", "-s", "KILL", "culvertd")
-	r.run("systemctl", "stop", "culvertd.service", "culvertd.socket")
-	r.run("nft", "delete", "table", "inet", "culvert")
-	if out, err := r.try("systemctl", "start", "culvertd-hold"); err == nil {
+	r.Run("systemctl", "kill", "-s", "KILL", "culvertd")
+	r.Run("systemctl", "stop", "culvertd.service", "culvertd.socket")
+	r.Run("nft", "delete", "table", "inet", "culvert")
+	if out, err := r.Try("systemctl", "start", "culvertd-hold"); err == nil {
 		r.t.Errorf("a person may start what writes the helper's journal:\n%s", out)
 	}
-	r.run("systemd-run", "--quiet", "--wait", "-p", "Wants=culvertd-hold.service", "-p", "After=culvertd-hold.service", "nft", "list", "table", "inet", "culvert")
-	if got := r.run("systemctl", "show", "--value", "-p", "Result", "culvertd-hold"); got != "success\n" {
+	r.Run("systemd-run", "--quiet", "--wait", "-p", "Wants=culvertd-hold.service", "-p", "After=culvertd-hold.service", "nft", "list", "table", "inet", "culvert")
+	if got := r.Run("systemctl", "show", "--value", "-p", "Result", "culvertd-hold"); got != "success\n" {
 		r.t.Errorf("the unit ends with %s", got)
 	}
-	r.watchTable(func() { r.run("systemctl", "start", "culvertd") })
+	r.watchTable(func() { r.Run("systemctl", "start", "culvertd") })
 	r.closed()
 	r.disconnect()
 }
@@ -251,10 +224,10 @@ func beforeNetwork(r *room) {
 // resolverFile: where nobody keeps /etc/resolv.conf, it is replaced, and is the
 // very same file again after a crash and after an end in order.
 func resolverFile(r *room) {
-	r.run("systemctl", "stop", "systemd-resolved")
-	r.run("systemctl", "mask", "--runtime", "systemd-resolved")
-	r.sh("rm /etc/resolv.conf; echo nameserver 192.0.2.53 >/etc/resolv.conf")
-	file := func() string { return r.sh("stat -c '%i %a %U' /etc/resolv.conf; cat /etc/resolv.conf") }
+	r.Run("systemctl", "stop", "systemd-resolved")
+	r.Run("systemctl", "mask", "--runtime", "systemd-resolved")
+	r.Sh("rm /etc/resolv.conf; echo nameserver 192.0.2.53 >/etc/resolv.conf")
+	file := func() string { return r.Sh("stat -c '%i %a %U' /etc/resolv.conf; cat /etc/resolv.conf") }
 	was := file()
 	r.connect(profileOf(""))
 	if now := file(); !strings.Contains(now, "nameserver 10.99.0.1") || !strings.Contains(now, " 644 root") {
@@ -266,7 +239,7 @@ func resolverFile(r *room) {
 	}
 	r.connect(profileOf(""))
 	before := r.property("MainPID")
-	r.run("systemctl", "kill", "-s", "KILL", "culvertd")
+	r.Run("systemctl", "kill", "-s", "KILL", "culvertd")
 	r.again(before)
 	if now := file(); now != was {
 		r.t.Errorf("after a crash:\n%swant\n%s", now, was)
@@ -277,13 +250,13 @@ func resolverFile(r *room) {
 // resolvconf: the program runs inside of the sandbox, and all may read what it
 // makes.
 func resolvconf(r *room) {
-	r.sh(`rm -f /sbin/resolvconf /etc/resolv.conf
+	r.Sh(`rm -f /sbin/resolvconf /etc/resolv.conf
 		tar -C /opt/resolvconf -cf - . | tar -x --keep-directory-symlink -C /
 		mkdir -p /run/resolvconf/interface; ln -sfn /run/resolvconf /etc/resolvconf/run; : >/run/resolvconf/enable-updates
 		ln -s ../run/resolvconf/resolv.conf /etc/resolv.conf; echo nameserver 192.0.2.53 | resolvconf -a eth0.inet
 		systemctl restart culvertd`)
 	r.connect(profileOf(""))
-	asBob := func() string { return r.sh("setpriv --reuid=bob --regid=bob --clear-groups cat /etc/resolv.conf") }
+	asBob := func() string { return r.Sh("setpriv --reuid=bob --regid=bob --clear-groups cat /etc/resolv.conf") }
 	if now := asBob(); !strings.Contains(now, "nameserver 10.99.0.1") {
 		r.t.Errorf("connected:\n%s", now)
 	}
@@ -295,39 +268,39 @@ func resolvconf(r *room) {
 
 // end: stopped while connected, it takes leave and leaves nothing.
 func end(r *room) {
-	before := r.sh("ip rule; ip route show table all; ip -o link | cut -d@ -f1")
+	before := r.Sh("ip rule; ip route show table all; ip -o link | cut -d@ -f1")
 	r.connect(profileOf(""))
 	began := time.Now()
-	r.run("systemctl", "stop", "culvertd.service", "culvertd.socket")
+	r.Run("systemctl", "stop", "culvertd.service", "culvertd.socket")
 	r.t.Logf("stopped in %.2f s", time.Since(began).Seconds())
 	if result, state := r.property("Result"), r.property("ActiveState"); result != "success" || state != "inactive" {
 		r.t.Errorf("the service is %s: %s", state, result)
 	}
-	if after := r.sh("ip rule; ip route show table all; ip -o link | cut -d@ -f1"); after != before {
+	if after := r.Sh("ip rule; ip route show table all; ip -o link | cut -d@ -f1"); after != before {
 		r.t.Errorf("left behind:\n%swant\n%s", after, before)
 	}
-	if out := r.sh("nft list tables; ls /run/culvert"); out != "" {
+	if out := r.Sh("nft list tables; ls /run/culvert"); out != "" {
 		r.t.Errorf("left behind: %s", out)
 	}
 	// Where no helper follows, its owner can still open the kill switch.
-	r.run("systemctl", "start", "culvertd.socket")
+	r.Run("systemctl", "start", "culvertd.socket")
 	r.connect(profileOf(killSwitch))
-	r.run("systemctl", "stop", "culvertd.service", "culvertd.socket")
-	if out := r.run("nft", "list", "tables"); out != "table inet culvert\n" {
+	r.Run("systemctl", "stop", "culvertd.service", "culvertd.socket")
+	if out := r.Run("nft", "list", "tables"); out != "table inet culvert\n" {
 		r.t.Errorf("stopped with the kill switch closed, the tables are %q", out)
 	}
 	for range 2 { // the second time there is nothing to do
-		if out := r.run("culvertd", "--restore"); out != "" {
+		if out := r.Run("culvertd", "--restore"); out != "" {
 			r.t.Errorf("culvertd --restore says %s", out)
 		}
-		if out := r.sh("nft list tables; find /var/lib/culvert -name wish.json"); out != "" {
+		if out := r.Sh("nft list tables; find /var/lib/culvert -name wish.json"); out != "" {
 			r.t.Errorf("after culvertd --restore there is %s", out)
 		}
 	}
 }
 
 // client is one of root's.
-func (r *room) client() *client.Client { return client.New(r.path(socket)) }
+func (r *room) client() *client.Client { return client.New(r.Path(socket)) }
 
 func (r *room) state() api.Status {
 	r.t.Helper()
@@ -338,7 +311,7 @@ func (r *room) state() api.Status {
 
 // ask has a user ask for the state and gives the status of HTTP.
 func (r *room) ask(user string) string {
-	return r.run("setpriv", "--reuid="+user, "--regid="+user, "--init-groups",
+	return r.Run("setpriv", "--reuid="+user, "--regid="+user, "--init-groups",
 		"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", socket, "http://helper/v1/state")
 }
 
@@ -347,12 +320,10 @@ func (r *room) connect(profile string) {
 	r.t.Helper()
 	body, err := json.Marshal(map[string]any{"profile": profile, "secrets": map[string]string{"psk": "lab psk", "password": "correct horse"}})
 	must(r.t, err)
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	defer cancel()
-	cmd := r.command(ctx, "setpriv", "--reuid=alice", "--regid=alice", "--init-groups",
+	cmd := r.Command("setpriv", "--reuid=alice", "--regid=alice", "--init-groups",
 		"curl", "-sS", "--fail-with-body", "--unix-socket", socket, "--data-binary", "@-", "http://helper/v1/connect")
 	cmd.Stdin = strings.NewReader(string(body))
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := r.Finish(cmd); err != nil {
 		r.t.Fatalf("connect: %v: %s", err, out)
 	}
 	r.await(api.Connected)
@@ -386,10 +357,10 @@ func (r *room) await(want api.State) {
 func (r *room) closed() {
 	r.t.Helper()
 	r.await(api.Blocked)
-	if out := r.sh("nft list table inet culvert"); !strings.Contains(out, "policy drop") || strings.Contains(out, "culvert0") {
+	if out := r.Sh("nft list table inet culvert"); !strings.Contains(out, "policy drop") || strings.Contains(out, "culvert0") {
 		r.t.Errorf("the kill switch is\n%s", out)
 	}
-	if out := r.sh("ip rule; ip -o link"); strings.Contains(out, "culvert0") || strings.Contains(out, "517") {
+	if out := r.Sh("ip rule; ip -o link"); strings.Contains(out, "culvert0") || strings.Contains(out, "517") {
 		r.t.Errorf("left behind:\n%s", out)
 	}
 }
@@ -397,7 +368,7 @@ func (r *room) closed() {
 // again waits for another process than the one before.
 func (r *room) again(before string) {
 	r.t.Helper()
-	r.eventually("another helper", func() bool {
+	eventually(r.t, "another helper", func() bool {
 		return r.property("MainPID") != before && r.property("SubState") == "running"
 	})
 }
@@ -405,54 +376,30 @@ func (r *room) again(before string) {
 // watchTable does something, meanwhile the table of the kill switch has to stay.
 func (r *room) watchTable(do func()) {
 	r.t.Helper()
-	ctx, cancel := context.WithCancel(r.t.Context())
-	defer cancel()
-	cmd := r.command(ctx, "nft", "monitor", "destroy", "tables")
-	var out said
-	cmd.Stdout, cmd.Stderr = &out, &out
-	must(r.t, cmd.Start())
+	monitor := r.Start("nft", "monitor", "destroy", "tables")
 	seen := func(name string) {
-		r.eventually("the monitor of tables", func() bool {
-			r.sh("nft add table inet " + name + "; nft delete table inet " + name)
-			return strings.Contains(out.String(), name)
+		eventually(r.t, "the monitor of tables", func() bool {
+			r.Sh("nft add table inet " + name + "; nft delete table inet " + name)
+			return strings.Contains(monitor.Said(), name)
 		})
 	}
 	seen("before")
 	do()
-	if _, err := r.try("nft", "list", "table", "inet", "culvert"); err != nil {
+	if _, err := r.Try("nft", "list", "table", "inet", "culvert"); err != nil {
 		r.t.Error("the table of the kill switch is gone")
 	}
 	seen("after")
-	cancel()
-	_ = cmd.Wait()
-	if strings.Contains(out.String(), "culvert") {
-		r.t.Errorf("the table of the kill switch was taken away: %s", out.String())
+	monitor.Kill()
+	if said := monitor.Said(); strings.Contains(said, "culvert") {
+		r.t.Errorf("the table of the kill switch was taken away: %s", said)
 	}
-}
-
-// said is what a program has said so far.
-type said struct {
-	mu   sync.Mutex // guards text
-	text strings.Builder
-}
-
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
 }
 
 // download fetches through the tunnel.
 func (r *room) download() {
 	r.t.Helper()
 	const size = 1 << 20
-	if got := r.run("curl", "-sS", "-m", "20", "-o", "/dev/null", "-w", "%{size_download}", fmt.Sprintf("http://10.99.0.1/bytes?n=%d", size)); got != strconv.Itoa(size) {
+	if got := r.Run("curl", "-sS", "-m", "20", "-o", "/dev/null", "-w", "%{size_download}", fmt.Sprintf("http://10.99.0.1/bytes?n=%d", size)); got != strconv.Itoa(size) {
 		r.t.Errorf("%s octets came through the tunnel, want %d", got, size)
 	}
 }
@@ -465,7 +412,7 @@ func (r *room) bigBuffers() {
 	must(r.t, err)
 	most, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	must(r.t, err)
-	out := r.run("ss", "-uamn", "dst", "198.51.100.1")
+	out := r.Run("ss", "-uamn", "dst", "198.51.100.1")
 	_, rest, _ := strings.Cut(out, ",rb")
 	digits, _, _ := strings.Cut(rest, ",")
 	if n, err := strconv.Atoi(digits); err != nil || n <= 2*most {
@@ -476,14 +423,14 @@ func (r *room) bigBuffers() {
 // property is what systemctl knows of the service.
 func (r *room) property(name string) string {
 	r.t.Helper()
-	return strings.TrimSpace(r.run("systemctl", "show", "--value", "-p", name, "culvertd.service"))
+	return strings.TrimSpace(r.Run("systemctl", "show", "--value", "-p", name, "culvertd.service"))
 }
 
 // status is /proc/PID/status of the helper.
 func (r *room) status() map[string]string {
 	r.t.Helper()
 	out := map[string]string{}
-	for line := range strings.Lines(r.run("cat", "/proc/"+r.property("MainPID")+"/status")) {
+	for line := range strings.Lines(r.Run("cat", "/proc/"+r.property("MainPID")+"/status")) {
 		name, value, _ := strings.Cut(line, ":")
 		out[name] = strings.TrimSpace(value)
 	}
