@@ -74,6 +74,8 @@ type StateEvent struct {
 	Routes      []netip.Prefix `json:"routes,omitempty"`       // pushed by the gateway
 	Search      []string       `json:"search,omitempty"`       // pushed by the gateway
 	SecondsLeft int            `json:"seconds_left,omitempty"` // of waiting
+	Ask         []SecretName   `json:"ask,omitempty"`          // of waiting: what to give to the gateway
+	Prompt      string         `json:"prompt,omitempty"`       // of waiting: how the gateway asks
 }
 
 // FailureEvent is how a connection ended badly, with the words for people.

@@ -20,20 +20,19 @@ type Secrets struct {
 	PSK          Secret `json:"psk,omitempty"`
 	Password     Secret `json:"password,omitempty"`
 	TunnelSecret Secret `json:"tunnel_secret,omitempty"`
-	OTP          Secret `json:"otp,omitempty"` // of an answer only
+	OTP          Secret `json:"otp,omitempty"` // for the question that is open, or the next
 }
 
 // Send moves secrets into a request.
 func Send(s *profile.Secrets) Secrets {
-	out := Secrets{PSK: Secret(s.PSK), Password: Secret(s.Password), TunnelSecret: Secret(s.TunnelSecret)}
+	out := Secrets{PSK: Secret(s.PSK), Password: Secret(s.Password), TunnelSecret: Secret(s.TunnelSecret), OTP: Secret(s.OTP)}
 	*s = profile.Secrets{}
 	return out
 }
 
 // Receive moves secrets out of a request.
 func (s *Secrets) Receive() *profile.Secrets {
-	out := &profile.Secrets{PSK: []byte(s.PSK), Password: []byte(s.Password), TunnelSecret: []byte(s.TunnelSecret)}
-	clear(s.OTP) // no gateway is asked for one yet
+	out := &profile.Secrets{PSK: []byte(s.PSK), Password: []byte(s.Password), TunnelSecret: []byte(s.TunnelSecret), OTP: []byte(s.OTP)}
 	*s = Secrets{}
 	return out
 }

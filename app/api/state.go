@@ -28,12 +28,17 @@ type Status struct {
 	Offline bool `json:"offline,omitempty"`
 
 	// SecondsLeft is how long a person is still waited for: in Waiting, and
-	// while Ask names what to give.
+	// while Ask names what to give; 0 there: for as long as it takes.
 	SecondsLeft int `json:"seconds_left,omitempty"`
 	// Ask names the secrets that POST /v1/answer is to give. In Waiting the
 	// gateway asks for them; in Disconnected and Blocked they were wrong or
-	// missing, and an answer connects again.
+	// missing, and an answer connects again. With the failure SecretMissing the
+	// helper was started anew and goes on with what was wanted before: whoever has
+	// the secrets may give them without asking a person.
 	Ask []SecretName `json:"ask,omitempty"`
+	// Prompt is how the gateway asks, in its own words: one line of printable text,
+	// which nobody has checked. It is there in Waiting with Ask, if it said anything.
+	Prompt string `json:"prompt,omitempty"`
 
 	// Stages is how far the try at work has come, or came, in order.
 	Stages []StageStatus `json:"stages,omitempty"`
@@ -82,7 +87,7 @@ const (
 	Password                 = profile.NamePassword
 	TunnelSecret             = profile.NameTunnelSecret
 	KeyPassphrase SecretName = "key_passphrase"
-	OTP           SecretName = "otp"
+	OTP                      = profile.NameOTP
 )
 
 func (Status) kind() string { return "state" }

@@ -41,6 +41,9 @@ const gatewayHelp = `FILE is TOML and must not be readable by others (chmod 600)
 What else may be set, above [users], with its default:
 
 ` + gatewayDefaults + `
+Users who have to give a one-time code after their password, as from an app on a phone:
+
+` + gatewayCodes + `
 Inside, clients reach the gateway's own address, which serves HTTP to measure with: GET /bytes?n=N and
 POST /digest. It leads nowhere else. Ports 500 and 4500 may take root, and so does raw ESP.`
 
@@ -52,6 +55,13 @@ const gatewayExample = `    listen = "198.51.100.1"        # an address of this 
     "CORP\\bob" = "another one"    # as the client sends it, with its domain
 `
 
+const gatewayCodes = `    [totp]
+    alice = "JBSWY3DPEHPK3PXP"     # the key that the app has, in Base32 (RFC 6238: SHA-1, six digits, 30 s)
+
+    [codes]
+    "CORP\\bob" = "424242"         # the same code each time, for tests
+`
+
 const gatewayDefaults = `    ports = "standard"             # 500 and 4500; any: the system's choice, which takes no root
     plain = false                  # also L2TP without IPsec, on port 1701
     esp = false                    # also raw ESP (IP protocol 50), for clients without NAT traversal
@@ -61,7 +71,9 @@ const gatewayDefaults = `    ports = "standard"             # 500 and 4500; any:
     phase1_lifetime = "8h"
     phase2_lifetime = "1h"
     dpd_interval = "30s"
-    auth = []                      # demanded in this order; empty: mschapv2, chap, pap
+    auth = []                      # demanded in this order; empty: mschapv2, chap, pap, and with codes eap-mschapv2, eap-gtc;
+                                   # also eap-md5. Users with a code get in by eap-gtc alone
+    code_prompt = "Code: "         # how these are asked
     address = "10.99.0.1"          # the gateway's own inside
     pool = "10.99.0.0/24"          # the clients' inside
     dns = []                       # two at most; empty: address
@@ -84,7 +96,10 @@ func serve(ctx context.Context, c *call, file string) int {
 		return exitUsage
 	}
 	lines := make(chan string, eventQueue)
-	cfg := gatewayConfig(conf)
+	cfg, err := gatewayConfig(conf)
+	if err != nil {
+		return notServing(c, err)
+	}
 	cfg.Network = dial.Sockets{}
 	cfg.Events = func(_ time.Time, e gateway.Event) {
 		if s := clientLine(e); s != "" {
@@ -162,13 +177,23 @@ func printGateway(w io.Writer, g *gateway.Gateway, conf *profile.Gateway) {
 	fmt.Fprintf(w, ".\nInside: %v, clients from %v, users: %d.\n", conf.Address, conf.Pool, len(conf.Users))
 }
 
-func gatewayConfig(conf *profile.Gateway) gateway.Config {
+func gatewayConfig(conf *profile.Gateway) (gateway.Config, error) {
 	cfg := gateway.Config{
 		Listen: conf.Listen, AnyPort: conf.Ports == "any", Plain: conf.Plain, ESP: conf.ESP,
 		PSK: conf.PSK, TunnelSecret: conf.TunnelSecret, PFS: conf.PFS.Group,
 		Phase1Life: conf.Phase1Lifetime.Std(), Phase2Life: conf.Phase2Lifetime.Std(), DPDInterval: conf.DPDInterval.Std(),
 		Users: conf.Users, Address: conf.Address, Pool: conf.Pool, DNS: conf.DNS, Routes: conf.Routes, Search: conf.Search,
-		MTU: conf.MTU, MaxClients: conf.MaxClients, HTTP: conf.HTTP,
+		MTU: conf.MTU, MaxClients: conf.MaxClients, HTTP: conf.HTTP, CodePrompt: conf.CodePrompt, Codes: map[string]gateway.Code{},
+	}
+	for user, code := range conf.Codes {
+		cfg.Codes[user] = gateway.Code{Fixed: code}
+	}
+	for user, text := range conf.TOTP {
+		key, err := gateway.ParseTOTP(text)
+		if err != nil {
+			return cfg, fmt.Errorf("%w: totp.%s: %w", gateway.ErrConfig, clean(user), err)
+		}
+		cfg.Codes[user] = gateway.Code{TOTP: key}
 	}
 	for _, s := range conf.Phase1 {
 		cfg.Phase1 = append(cfg.Phase1, suite.Phase1(s))
@@ -179,7 +204,7 @@ func gatewayConfig(conf *profile.Gateway) gateway.Config {
 	for _, m := range conf.Auth {
 		cfg.Auth = append(cfg.Auth, dial.AuthMethods[m])
 	}
-	return cfg
+	return cfg, nil
 }
 
 // clientLine is what is worth a line of what happens to a client.

@@ -15,20 +15,24 @@ import (
 
 // The help shows a file that works, and the defaults that there are.
 func TestGatewayHelp(t *testing.T) {
-	got, err := profile.ParseGateway("help", []byte(gatewayDefaults+gatewayExample))
+	got, err := profile.ParseGateway("help", []byte(gatewayDefaults+gatewayExample+gatewayCodes))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(got.Users) != 2 || string(got.Users[`CORP\bob`]) != "another one" {
 		t.Errorf("the users of the example are %v, want alice and CORP\\bob", got.Users)
 	}
+	if cfg, err := gatewayConfig(got); err != nil || string(cfg.Codes["alice"].TOTP) == "" || string(cfg.Codes[`CORP\bob`].Fixed) != "424242" {
+		t.Errorf("the codes of the example: %v", err)
+	}
 	want := profile.DefaultGateway()
+	want.TOTP, want.Codes = got.TOTP, got.Codes
 	want.Listen, want.PSK, want.Users = got.Listen, got.PSK, got.Users
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the help shows %+v, want the defaults %+v", got, want)
 	}
 	status, stdout, stderr := run(t, "", "help", "gateway")
-	if status != 0 || stderr != "" || !strings.Contains(stdout, gatewayExample) || !strings.Contains(stdout, gatewayDefaults) {
+	if status != 0 || stderr != "" || !strings.Contains(stdout, gatewayExample) || !strings.Contains(stdout, gatewayDefaults) || !strings.Contains(stdout, gatewayCodes) {
 		t.Errorf("help gateway: status %d, %q, %q", status, stdout, stderr)
 	}
 }
@@ -43,6 +47,7 @@ func TestGatewayRefuses(t *testing.T) {
 		{"a file that the group reads", text, 0o640, "others than its owner can open it (mode 0640); run: chmod 600 "},
 		{"a file that all may write", text, 0o602, "others than its owner can open it (mode 0602); run: chmod 600 "},
 		{"no key", "listen = \"127.0.0.1\"\n", 0o600, "psk: must be the key that clients share with this gateway"},
+		{"a key that is none", text + "[totp]\nalice = \"hush hush\"\n", 0o600, "culvert gateway: impossible configuration: totp.alice: a key for TOTP is Base32 of 16 digits at least"},
 		{"an address of another machine", strings.Replace(text, "127.0.0.1", "192.0.2.1", 1), 0o600, "listen has to be an address of this machine."},
 	} {
 		t.Run(c.name, func(t *testing.T) {

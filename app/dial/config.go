@@ -88,6 +88,7 @@ func pppConfig(p *profile.Profile, s *profile.Secrets) ppp.Config {
 		EchoInterval: p.PPP.EchoInterval.Std(),
 		EchoFailures: p.PPP.EchoFailures,
 		AuthTimeout:  p.PPP.AuthTimeout.Std(),
+		EAPForms:     true,
 	}
 	for _, m := range p.AuthMethods() {
 		cfg.Auth = append(cfg.Auth, AuthMethods[m])
@@ -96,4 +97,5 @@ func pppConfig(p *profile.Profile, s *profile.Secrets) ppp.Config {
 }
 
 // AuthMethods are the engine's methods by the profile's names.
-var AuthMethods = map[profile.AuthMethod]ppp.AuthMethod{profile.MSCHAPv2: ppp.MSCHAPv2, profile.CHAP: ppp.CHAPMD5, profile.PAP: ppp.PAP}
+var AuthMethods = map[profile.AuthMethod]ppp.AuthMethod{profile.MSCHAPv2: ppp.MSCHAPv2, profile.CHAP: ppp.CHAPMD5, profile.PAP: ppp.PAP,
+	profile.EAPMSCHAPv2: ppp.EAPMSCHAPv2, profile.EAPMD5: ppp.EAPMD5, profile.EAPGTC: ppp.EAPGTC}

@@ -48,6 +48,8 @@ type Dialer struct {
 	Trying func(server netip.Addr)
 	// Device makes the device; see engine.Config.
 	Device func(ctx context.Context, server netip.Addr, n stack.Network) (dataplane.Device, error)
+	// Ask, if any, is told what the gateway asks a person; see engine.Config.
+	Ask func(now time.Time, q *engine.Question)
 	// Events gets what happens, the look-ups' stages too; see engine.Config.
 	Events func(now time.Time, e stack.Event)
 }
@@ -90,7 +92,7 @@ func (d *Dialer) try(ctx context.Context, server netip.Addr) (Session, error) {
 	}
 	cfg := EngineConfig(d.Profile, d.Secrets)
 	cfg.Gateway = server
-	cfg.Events = d.Events
+	cfg.Events, cfg.Ask = d.Events, d.Ask
 	cfg.Device = func(ctx context.Context, n stack.Network) (dataplane.Device, error) { return d.Device(ctx, server, n) }
 	if d.Change != nil {
 		d.Change(&cfg)

@@ -23,7 +23,7 @@ var abilities = []ability{
 		"Culvert cannot use a group name, which takes Aggressive Mode, yet."},
 	{"ppp.mppe", func(p *profile.Profile) { p.PPP.MPPE = "require" },
 		"Culvert cannot encrypt a second time inside PPP yet; IPsec encrypts everything."},
-	{"ppp.auth", func(p *profile.Profile) { p.PPP.Auth = []profile.AuthMethod{"eap-mschapv2"} },
+	{"ppp.auth", func(p *profile.Profile) { p.PPP.Auth = []profile.AuthMethod{"eap-tls"} },
 		"Culvert cannot log in by this method yet."},
 	{"routing.mode", func(p *profile.Profile) { p.Routing.Mode = "split" },
 		"Only some traffic went through the tunnel, and which is not said here; Culvert needs the networks by name, so everything goes through it."},

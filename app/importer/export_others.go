@@ -248,6 +248,9 @@ func psMethods(methods []profile.AuthMethod) string {
 			out = append(out, m.theirs)
 		}
 	}
+	if len(out) == 0 && slices.Contains(methods, profile.EAPMSCHAPv2) {
+		return "Eap" // EAP-MSCHAPv2, where nothing else is said
+	}
 	return strings.Join(out, ",")
 }
 

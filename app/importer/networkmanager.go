@@ -245,6 +245,9 @@ func (d *draft) refuse(key, value string, refused map[string]bool) {
 			left = append(left, m)
 		}
 	}
+	if len(left) == 0 && !refused["eap"] {
+		left = []profile.AuthMethod{profile.EAPMSCHAPv2, profile.EAPMD5}
+	}
 	switch {
 	case len(left) == 0:
 		d.leave(key, value, "ppp.auth", "It refuses every method that Culvert can log in by.")

@@ -119,7 +119,7 @@ func (c *L2TP) fields() []field {
 
 func (c *PPP) fields() []field {
 	return []field{
-		{"ppp.auth", list(&c.Auth, 3, parseAuth)},
+		{"ppp.auth", list(&c.Auth, len(authMethods), parseAuth)},
 		{"ppp.mru", integer(&c.MRU, minMRU, maxMRU, true)},
 		{"ppp.mppe", choice(&c.MPPE, []string{"off"}, "auto", "require")},
 		{"ppp.echo_interval", duration(&c.EchoInterval, minInterval, maxInterval, true)},
@@ -305,7 +305,7 @@ func parseDomainName(s string) (string, error) {
 }
 
 func parseAuth(s string) (AuthMethod, error) {
-	err := oneOf(s, []string{string(MSCHAPv2), string(CHAP), string(PAP)}, []string{"mschap", "eap-mschapv2", "eap-md5", "eap-tls"})
+	err := oneOf(s, authMethods, []string{"mschap", "eap-tls"})
 	return AuthMethod(s), err
 }
 

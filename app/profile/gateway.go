@@ -2,12 +2,19 @@ package profile
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/culvert-vpn/culvert/engine/secret"
 	"github.com/culvert-vpn/culvert/engine/suite"
 )
+
+// maxPrompt bounds the question for a code, octets.
+const maxPrompt = 200
 
 // Gateway is the configuration of the embedded gateway: a file of its own that
 // holds secrets, so only its owner may be able to read it.
@@ -28,15 +35,18 @@ type Gateway struct {
 
 	Auth       []AuthMethod // demanded in this order; empty: all
 	Users      map[string]secret.Secret
-	Address    netip.Addr     // the gateway's own inside
-	Pool       netip.Prefix   // the clients' inside
-	DNS        []netip.Addr   // empty: Address
-	Routes     []netip.Prefix // told to clients that ask: networks that they reach through it
-	Search     []string       // told to clients that ask: domains
-	MTU        int            // octets inside
-	MaxClients int            // 0: as many as Pool has addresses
-	HTTP       bool           // the service inside to measure with
-	Inside     string         // stack (the gateway's own, no privilege), tun (the system's)
+	TOTP       map[string]secret.Secret // keys of users who give a code as well (RFC 6238), in Base32
+	Codes      map[string]secret.Secret // fixed codes of such users, for tests
+	CodePrompt string                   // what they are asked
+	Address    netip.Addr               // the gateway's own inside
+	Pool       netip.Prefix             // the clients' inside
+	DNS        []netip.Addr             // empty: Address
+	Routes     []netip.Prefix           // told to clients that ask: networks that they reach through it
+	Search     []string                 // told to clients that ask: domains
+	MTU        int                      // octets inside
+	MaxClients int                      // 0: as many as Pool has addresses
+	HTTP       bool                     // the service inside to measure with
+	Inside     string                   // stack (the gateway's own, no privilege), tun (the system's)
 }
 
 // DefaultGateway is a gateway configuration with every key at its default,
@@ -45,6 +55,7 @@ func DefaultGateway() *Gateway {
 	return &Gateway{
 		Ports: "standard", Phase1Lifetime: Duration(8 * time.Hour), Phase2Lifetime: Duration(time.Hour), DPDInterval: Duration(30 * time.Second),
 		Address: netip.MustParseAddr("10.99.0.1"), Pool: netip.MustParsePrefix("10.99.0.0/24"), MTU: 1400, HTTP: true, Inside: "stack",
+		CodePrompt: "Code: ",
 	}
 }
 
@@ -93,7 +104,7 @@ func (g *Gateway) fields() []field {
 		{"phase1_lifetime", duration(&g.Phase1Lifetime, minPhase1, maxLifetime, false)},
 		{"phase2_lifetime", duration(&g.Phase2Lifetime, minPhase2, maxLifetime, false)},
 		{"dpd_interval", duration(&g.DPDInterval, minInterval, maxInterval, false)},
-		{"auth", list(&g.Auth, 3, parseAuth)},
+		{"auth", list(&g.Auth, len(authMethods), parseAuth)},
 		{"address", parsed(&g.Address, parseInner)},
 		{"pool", parsed(&g.Pool, parsePool)},
 		{"dns", list(&g.DNS, 2, parseInner)},
@@ -103,7 +114,10 @@ func (g *Gateway) fields() []field {
 		{"max_clients", integer(&g.MaxClients, 0, 1<<16, true)},
 		{"http", boolean(&g.HTTP)},
 		{"inside", choice(&g.Inside, []string{"stack", "tun"})},
+		{"code_prompt", parsed(&g.CodePrompt, parsePrompt)},
 		{"users.*", secrets(&g.Users)},
+		{"totp.*", secrets(&g.TOTP)},
+		{"codes.*", secrets(&g.Codes)},
 	}
 }
 
@@ -118,6 +132,35 @@ func (g *Gateway) check(d *decoder) {
 	if len(g.Users) == 0 && !d.badBelow("users") {
 		d.missing("users", "must have a line for each user, such as alice = \"password\" below [users]")
 	}
+	g.checkCodes(d)
+}
+
+// checkCodes looks at who gives a code.
+func (g *Gateway) checkCodes(d *decoder) {
+	for _, user := range slices.Sorted(maps.Keys(g.TOTP)) {
+		if _, known := g.Users[user]; !known {
+			d.missing("totp."+user, "needs a line of the same user below [users]")
+		}
+	}
+	for _, user := range slices.Sorted(maps.Keys(g.Codes)) {
+		if _, known := g.Users[user]; !known {
+			d.missing("codes."+user, "needs a line of the same user below [users]")
+		}
+		if _, twice := g.TOTP[user]; twice {
+			d.missing("codes."+user, "has a line below [totp] already")
+		}
+	}
+	if len(g.TOTP)+len(g.Codes) > 0 && len(g.Auth) > 0 && !slices.Contains(g.Auth, EAPGTC) {
+		d.missing("auth", "must have eap-gtc, which codes are asked for by")
+	}
+}
+
+// parsePrompt accepts one line for a person.
+func parsePrompt(s string) (string, error) {
+	if len(s) > maxPrompt || strings.ContainsFunc(s, unicode.IsControl) {
+		return "", fmt.Errorf("%.40q is no question; allowed: one line of %d octets at most", s, maxPrompt)
+	}
+	return s, nil
 }
 
 func parseListen(s string) (netip.Addr, error) {

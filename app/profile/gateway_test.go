@@ -13,14 +13,19 @@ psk = "k"
 plain = true
 phase2 = ["aes128-sha1"]
 pfs = "modp1024"
-auth = ["pap"]
+auth = ["pap", "eap-gtc"]
 dns = ["10.99.0.1", "9.9.9.9"]
+code_prompt = "Token:"
 routes = ["10.20.0.0/16", "0.0.0.0/0"]
 search = ["corp.example"]
 [users]
 alice = "correct horse"
 "bob@LAB" = "p"
 "CORP\\carol" = "q"
+[totp]
+alice = "GEZDGNBVGY3TQOJQ"
+[codes]
+"bob@LAB" = "424242"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +35,9 @@ alice = "correct horse"
 	}
 	if fmt.Sprint(g.Routes, g.Search) != "[10.20.0.0/16 0.0.0.0/0] [corp.example]" {
 		t.Errorf("routes %v, search %v", g.Routes, g.Search)
+	}
+	if g.CodePrompt != "Token:" || string(g.TOTP["alice"]) != "GEZDGNBVGY3TQOJQ" || string(g.Codes["bob@LAB"]) != "424242" {
+		t.Errorf("%d and %d codes, asked for with %q", len(g.TOTP), len(g.Codes), g.CodePrompt)
 	}
 	if len(g.Users) != 3 || string(g.Users["alice"]) != "correct horse" || string(g.Users["bob@LAB"]) != "p" || string(g.Users[`CORP\carol`]) != "q" {
 		t.Errorf("%d users", len(g.Users))
@@ -46,6 +54,25 @@ func TestGatewayFaults(t *testing.T) {
 			`g: listen: must be an address of this machine, such as "198.51.100.1"`,
 			`g: psk: must be the key that clients share with this gateway`,
 			`g: users: must have a line for each user, such as alice = "password" below [users]`,
+		}},
+		{"codes", `listen = "198.51.100.1"
+psk = "k"
+auth = ["mschapv2", "eap-md5"]
+code_prompt = "a\nb"
+[users]
+alice = "x"
+[totp]
+alice = "x"
+bob = "x"
+[codes]
+alice = "1"
+carol = "1"
+`, []string{
+			`g:3: auth: must have eap-gtc, which codes are asked for by`,
+			`g:4: code_prompt: "a\nb" is no question; allowed: one line of 200 octets at most`,
+			`g:9: totp.bob: needs a line of the same user below [users]`,
+			`g:11: codes.alice: has a line below [totp] already`,
+			`g:12: codes.carol: needs a line of the same user below [users]`,
 		}},
 		{"values", `listen = "0.0.0.0"
 psk = 12345
@@ -74,7 +101,7 @@ x = 1
 			`g:7: dns: "c" is no address inside; allowed: an IPv4 address such as 10.99.0.1`,
 			`g:8: routes: "10.0.0.0" is no network; allowed: a prefix such as 10.0.0.0/8 or 192.0.2.7/32`,
 			`g:9: search: "a b" is no domain; allowed: a name such as corp.example.com, beyond ASCII in its xn-- form`,
-			`g:10: user: unknown key; allowed: listen, ports, plain, esp, psk, tunnel_secret, phase1, phase2, pfs, phase1_lifetime, phase2_lifetime, dpd_interval, auth, address, pool, dns, routes, search, mtu, max_clients, http, inside, [users]`,
+			`g:10: user: unknown key; allowed: listen, ports, plain, esp, psk, tunnel_secret, phase1, phase2, pfs, phase1_lifetime, phase2_lifetime, dpd_interval, auth, address, pool, dns, routes, search, mtu, max_clients, http, inside, code_prompt, [users], [totp], [codes]`,
 			`g:12: users.alice: must be a string, not an integer`,
 			`g:13: users.bob.x: unknown key; allowed in [users]: any name`,
 			`g:14: users2: is given as a list of tables, [[...]]`,

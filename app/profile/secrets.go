@@ -16,6 +16,7 @@ type Secrets struct {
 	PSK          secret.Secret
 	Password     secret.Secret
 	TunnelSecret secret.Secret
+	OTP          secret.Secret // for a gateway that asks for a code that is good once; not kept
 }
 
 // SecretName is a secret by its key in a secrets file.
@@ -28,7 +29,10 @@ const (
 	NameTunnelSecret SecretName = "tunnel_secret"
 )
 
-// SecretNames are those of Secrets, in the order in which people are asked.
+// NameOTP is a code that is good once, and of no use later.
+const NameOTP SecretName = "otp"
+
+// SecretNames are those that can be kept, in the order in which people are asked.
 var SecretNames = []SecretName{NamePSK, NamePassword, NameTunnelSecret}
 
 // Slot is where s has the secret of a name; nil: it has none of that name.
@@ -40,6 +44,8 @@ func (s *Secrets) Slot(name SecretName) *secret.Secret {
 		return &s.Password
 	case NameTunnelSecret:
 		return &s.TunnelSecret
+	case NameOTP:
+		return &s.OTP
 	}
 	return nil
 }
@@ -49,6 +55,7 @@ func (s *Secrets) all(f func(name SecretName, at *secret.Secret)) {
 	for _, name := range SecretNames {
 		f(name, s.Slot(name))
 	}
+	f(NameOTP, &s.OTP)
 }
 
 // Zero overwrites every secret.
@@ -121,7 +128,7 @@ func ParseSecrets(file string, data []byte) (*Secrets, error) {
 		{string(NamePassword), secretText(&s.Password)},
 		{string(NameTunnelSecret), secretText(&s.TunnelSecret)},
 		{"key_passphrase", laterSecret()},
-		{"otp", laterSecret()},
+		{string(NameOTP), secretText(&s.OTP)},
 	}, true)
 	if err := newError(d.faults); err != nil {
 		s.Zero()

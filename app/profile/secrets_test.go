@@ -10,15 +10,15 @@ import (
 )
 
 func TestParseSecrets(t *testing.T) {
-	s, err := ParseSecrets("s", []byte("psk = 'lab\\psk'\npassword = \"correct horse \\u00e9\"\ntunnel_secret = \"t\"\n"))
+	s, err := ParseSecrets("s", []byte("psk = 'lab\\psk'\npassword = \"correct horse \\u00e9\"\ntunnel_secret = \"t\"\notp = \"123456\"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(s.PSK) != `lab\psk` || string(s.Password) != "correct horse é" || string(s.TunnelSecret) != "t" {
+	if string(s.PSK) != `lab\psk` || string(s.Password) != "correct horse é" || string(s.TunnelSecret) != "t" || string(s.OTP) != "123456" {
 		t.Errorf("ParseSecrets = %q, %q, %q", []byte(s.PSK), []byte(s.Password), []byte(s.TunnelSecret))
 	}
 	s.Zero()
-	if strings.Trim(string(s.PSK)+string(s.Password)+string(s.TunnelSecret), "\x00") != "" {
+	if strings.Trim(string(s.PSK)+string(s.Password)+string(s.TunnelSecret)+string(s.OTP), "\x00") != "" {
 		t.Error("Zero left octets behind")
 	}
 }
@@ -32,7 +32,7 @@ func TestSecretsFaults(t *testing.T) {
 		{"types", "psk = 1234\npassword = [\"hunter2\"]\n", "s:1: psk: must be a string, not an integer\ns:2: password: must be a string, not a list"},
 		{"empty", "psk = \"\"\n", "s:1: psk: is empty; leave it out if there is none"},
 		{"unknown", "pass = \"hunter2\"\n", "s:1: pass: unknown key; allowed: psk, password, tunnel_secret, key_passphrase, otp"},
-		{"later", "otp = \"123456\"\nkey_passphrase = \"hunter2\"\n", "s:1: otp: is not supported yet: leave it out\ns:2: key_passphrase: is not supported yet: leave it out"},
+		{"later", "otp = \"123456\"\nkey_passphrase = \"hunter2\"\n", "s:2: key_passphrase: is not supported yet: leave it out"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ParseSecrets("s", []byte(c.text))

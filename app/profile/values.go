@@ -83,4 +83,13 @@ const (
 	MSCHAPv2 AuthMethod = "mschapv2"
 	CHAP     AuthMethod = "chap"
 	PAP      AuthMethod = "pap"
+
+	EAPMSCHAPv2 AuthMethod = "eap-mschapv2"
+	EAPMD5      AuthMethod = "eap-md5"
+	// EAPGTC is what a gateway asks one-time codes by (types GTC and OTP). It sees
+	// what is typed, as with PAP the password.
+	EAPGTC AuthMethod = "eap-gtc"
 )
+
+// authMethods are all that are honoured.
+var authMethods = []string{string(MSCHAPv2), string(CHAP), string(PAP), string(EAPMSCHAPv2), string(EAPMD5), string(EAPGTC)}

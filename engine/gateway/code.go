@@ -32,7 +32,7 @@ const (
 	minTOTPKey = 10 // octets: 80 bits
 )
 
-var errTOTPKey = errors.New("gateway: a key for TOTP is Base32 of 16 digits at least")
+var errTOTPKey = errors.New("a key for TOTP is Base32 of 16 digits at least")
 
 // ParseTOTP reads a key as apps have it: Base32, in groups or not.
 func ParseTOTP(text []byte) (secret.Secret, error) {
