@@ -178,6 +178,7 @@ func (p *person) ask(_ context.Context, question string, hidden bool) ([]byte, e
 // desk is a person's computer with a helper in service.
 type desk struct {
 	*testing.T
+	dir     string
 	sys     *calmSystem
 	keys    *fakeKeys
 	folders profile.Folders
@@ -189,8 +190,18 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	dir := t.TempDir()
-	d := &desk{T: t, sys: &calmSystem{}, keys: &fakeKeys{values: map[string]string{}},
+	d := &desk{T: t, dir: dir, sys: &calmSystem{}, keys: &fakeKeys{values: map[string]string{}},
 		folders: profile.Folders{User: filepath.Join(dir, "profiles"), Machine: filepath.Join(dir, "machine")}}
+	d.serve()
+	d.around = &around{helper: client.New(filepath.Join(dir, "s")), store: profile.NewStore(d.folders), keys: d.keys, machine: &fakeMachine{},
+		checks: func(context.Context, bool) []doctor.Check { return nil }}
+	return d
+}
+
+// serve starts the helper, again if need be.
+func (d *desk) serve() {
+	t, dir := d.T, d.dir
+	t.Helper()
 	socket := filepath.Join(dir, "s")
 	l, err := ipc.Listen(socket)
 	if err != nil {
@@ -213,9 +224,6 @@ func newDesk(t *testing.T) *desk {
 	})
 	t.Cleanup(d.stop)
 	h.Tell(supervisor.Route{Online: true, Way: "eth0"})
-	d.around = &around{helper: client.New(socket), store: profile.NewStore(d.folders), keys: d.keys, machine: &fakeMachine{},
-		checks: func(context.Context, bool) []doctor.Check { return nil }}
-	return d
 }
 
 // profile saves a profile, with its secrets in the keychain.

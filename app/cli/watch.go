@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -109,9 +111,11 @@ func (c *call) untilDown(ctx context.Context) int {
 }
 
 var watchCommand = &command{
-	name: "watch", args: "[--json]", short: "print what happens to the connection, a line each, until Ctrl+C",
-	long:    "The first line is the state as it is. With --json the counters come along, too, every five seconds.",
-	options: []option{jsonOption},
+	name: "watch", args: "[--answer] [--json]", short: "print what happens to the connection, a line each, until Ctrl+C",
+	long: "The first line is the state as it is. With --json the counters come along, too, every five seconds.\n" +
+		"With --answer the helper, when it was started anew and goes on with what was wanted before, gets the secrets\n" +
+		"that it no longer has out of your keychain.",
+	options: []option{{"answer", "", "give the helper its secrets again after a start of it"}, jsonOption},
 	run: func(ctx context.Context, c *call) int {
 		if !c.parse() {
 			return exitUsage
@@ -123,6 +127,10 @@ var watchCommand = &command{
 		}
 		w := watch(c.helper)
 		defer w.stop()
+		a := &answering{c: c, said: make(chan api.LogEvent)}
+		answers, end := context.WithCancel(ctx)
+		defer a.wg.Wait()
+		defer end()
 		tick := time.NewTicker(statsInterval)
 		defer tick.Stop()
 		var state api.State
@@ -134,10 +142,13 @@ var watchCommand = &command{
 				}
 				if s, ok := e.e.(api.Status); ok {
 					state = s.State
+					a.take(answers, s)
 				}
 				if p.print(e.at, e.e); out.gone {
 					return exitDone
 				}
+			case line := <-a.said:
+				p.print(time.Now(), line)
 			case <-tick.C:
 				printStats(c, p, state)
 			case <-ctx.Done():
@@ -145,6 +156,37 @@ var watchCommand = &command{
 			}
 		}
 	},
+}
+
+// answering gives the helper what it asks for, as far as nobody has to be there
+// for it. A keychain may have to be unlocked first: it is asked beside the rest.
+type answering struct {
+	c    *call
+	wg   sync.WaitGroup
+	busy atomic.Bool
+	said chan api.LogEvent // what came of it; whoever says it waits until it is taken
+}
+
+// take looks whether s asks for something. What it begins ends with ctx.
+func (a *answering) take(ctx context.Context, s api.Status) {
+	if !a.c.on("answer") || !client.ForTheAsking(s) || a.busy.Swap(true) {
+		return
+	}
+	a.wg.Go(func() {
+		done, err := a.c.helper.Supply(ctx, a.c.store, a.c.keys, s)
+		line := api.LogEvent{Level: "warn", Message: "not every secret of “" + s.Profile.Name + "” is in this keychain"}
+		switch {
+		case err != nil:
+			line.Message = "the helper was not given its secrets: " + err.Error()
+		case done:
+			line = api.LogEvent{Level: "info", Message: "the helper was given the secrets of “" + s.Profile.Name + "”"}
+		}
+		a.busy.Store(false)
+		select {
+		case a.said <- line:
+		case <-ctx.Done():
+		}
+	})
 }
 
 // readOutput is an output that knows whether somebody reads it.

@@ -41,7 +41,7 @@ func (m *Machine) try(now time.Time) {
 func (m *Machine) lacksSecrets(now time.Time) bool {
 	switch {
 	case !m.secrets:
-		m.fail(now, api.SecretMissing, "the secrets are not kept while nothing is to be connected by itself")
+		m.fail(now, api.SecretMissing, "the helper keeps no secrets over its end")
 	case m.profile.AskPassword && m.spent:
 		// A code that works once is worthless now, and a password that is asked
 		// for each time is not kept.
@@ -297,6 +297,9 @@ func (m *Machine) after(now time.Time, soon bool) time.Time {
 // askFor lets a person answer for a while; the wrong ones are not kept.
 func (m *Machine) askFor(now time.Time, names []api.SecretName) {
 	m.ask, m.askUntil, m.force = names, now.Add(askTime), true
+	if m.resume {
+		m.askUntil = time.Time{}
+	}
 	if m.secrets {
 		m.do(ForgetSecrets{Only: names})
 	}

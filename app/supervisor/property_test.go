@@ -264,7 +264,7 @@ func (w *world) settled() {
 			w.fatal("%s with engine %d, secrets %t, %+v", st.State, w.engine, w.secrets, st)
 		}
 		if !w.excused {
-			if st.State == api.Disconnected && (w.fw.State != Open || w.wish != nil) {
+			if st.State == api.Disconnected && (w.fw.State != Open || w.wish != nil && !w.m.resume) {
 				w.fatal("disconnected, but the firewall is %v and the wish %+v", w.fw.State, w.wish)
 			}
 			if st.State == api.Blocked && (w.fw.State != Closed || w.wish == nil || !w.wish.KillSwitch) {

@@ -27,12 +27,20 @@ func (m *Machine) start(now time.Time, in Start) {
 	case p == nil:
 		m.fail(now, api.ProfileInvalid, "the profile that was connected cannot be read again")
 	case p.Reconnect.OnStart || p.Reconnect.OnDrop && !w.Orderly:
-		m.repeat, m.lostAt = true, now
-		m.setState(now, api.Reconnecting)
-		m.try(now)
+		m.resume = !m.secrets
+		m.goOn(now)
 	default:
 		m.rest(now)
 	}
+}
+
+// goOn takes up what was wanted before the helper began, and does not leave it.
+// Without the secrets it is asked for them, for as long as that takes: who has
+// them may not have logged in yet.
+func (m *Machine) goOn(now time.Time) {
+	m.repeat, m.lostAt, m.waits, m.spent = true, now, 0, false
+	m.setState(now, api.Reconnecting)
+	m.try(now)
 }
 
 func (m *Machine) connect(now time.Time, p *profile.Profile) error {
@@ -83,7 +91,7 @@ func (m *Machine) begin(now time.Time, p *profile.Profile) {
 		m.hints, m.stages, m.server = Hints{}, nil, netip.Addr{}
 	}
 	m.adopt(p)
-	m.wish, m.secrets = true, true
+	m.wish, m.secrets, m.resume = true, true, false
 	m.first, m.repeat = true, false
 	m.count, m.waits, m.flaps, m.lostAt = 0, 0, 0, time.Time{}
 	m.failure, m.ask, m.askUntil, m.spent = nil, nil, time.Time{}, false
@@ -95,7 +103,7 @@ func (m *Machine) begin(now time.Time, p *profile.Profile) {
 // until then it is still the one or the other connection.
 func (m *Machine) disconnect(now time.Time) {
 	m.held = m.closed() && m.engine != idle
-	m.wish, m.next, m.repeat = false, nil, false
+	m.wish, m.next, m.repeat, m.resume = false, nil, false, false
 	m.failure, m.pending, m.ask, m.askUntil, m.stages = nil, nil, nil, time.Time{}, nil
 	m.retryAt, m.graceAt = time.Time{}, time.Time{}
 	m.then = thenRest
@@ -119,6 +127,10 @@ func (m *Machine) answer(now time.Time) error {
 		m.do(AnswerEngine{m.attempt, m.ask[0]})
 		m.secrets = true
 		m.waitOver(now)
+	case m.resume:
+		m.awake()
+		m.secrets, m.resume, m.failure, m.ask = true, false, nil, nil
+		m.goOn(now)
 	default:
 		m.awake()
 		m.begin(now, m.profile)
@@ -136,7 +148,10 @@ func (m *Machine) profileChanged(now time.Time, in ProfileChanged) {
 	}
 	if in.Profile == nil {
 		// It may come back: removing can be undone. What is up stays up.
-		m.repeat = false
+		if m.repeat = false; m.resume {
+			m.resume, m.ask, m.askUntil = false, nil, time.Time{}
+			m.rest(now)
+		}
 		if m.engine == idle && m.trying() {
 			m.fail(now, api.ProfileInvalid, "the profile was removed")
 		}
@@ -194,7 +209,7 @@ func (m *Machine) rest(now time.Time) {
 	case m.closed():
 		m.setState(now, api.Blocked)
 	default:
-		m.wish = m.wish && m.leaving // to be connected at the next start
+		m.wish = m.wish && (m.leaving || m.resume) // to be connected at the next start
 		m.setState(now, api.Disconnected)
 	}
 }

@@ -127,7 +127,7 @@ func (m *Machine) firewallFailed(now time.Time, in FirewallFailed) {
 // unprotected ends a connection whose kill switch cannot be had, and says so,
 // rather than block what it cannot block.
 func (m *Machine) unprotected(now time.Time, f *failure.Failure) {
-	m.wish, m.held, m.next, m.repeat = false, false, nil, false
+	m.wish, m.held, m.next, m.repeat, m.resume = false, false, nil, false, false
 	m.retryAt, m.ask, m.askUntil = time.Time{}, nil, time.Time{}
 	m.tellFailure(f)
 	switch m.engine {

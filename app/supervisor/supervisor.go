@@ -125,6 +125,7 @@ type Machine struct {
 	repeat  bool             // a failure is followed by another try, where Judge allows it
 	next    *profile.Profile // to connect once the engine is down
 	held    bool             // the network stays closed although profile does not ask for it
+	resume  bool             // what was wanted before the helper began waits for its secrets
 	leaving bool             // the helper ends
 	over    bool
 

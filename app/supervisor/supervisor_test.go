@@ -229,7 +229,9 @@ func TestStart(t *testing.T) {
 		{"nothing wanted", Start{}, api.Disconnected, "", "clear · firewall open"},
 		{"crashed", Start{Wish: &Wish{Profile: office()}, Secrets: true}, api.Reconnecting, "", "clear · start #1 Office · firewall open"},
 		{"crashed, kill switch", Start{Wish: &Wish{Profile: office("ks"), KillSwitch: true}, Secrets: true}, api.Reconnecting, "", "firewall closed · clear · start #1 Office"},
-		{"crashed, secrets gone", Start{Wish: &Wish{Profile: office()}}, api.Disconnected, api.SecretMissing, "wish nothing · clear · firewall open · tell secret.missing"},
+		{"crashed, secrets gone", Start{Wish: &Wish{Profile: office()}}, api.Disconnected, api.SecretMissing, "clear · firewall open · tell secret.missing"},
+		{"to be connected, secrets gone", Start{Wish: &Wish{Profile: office("onstart"), Orderly: true}}, api.Disconnected, api.SecretMissing,
+			"wish Office ks=false orderly=false · clear · firewall open · tell secret.missing"},
 		{"crashed, kill switch, secrets gone", Start{Wish: &Wish{Profile: office("ks"), KillSwitch: true}}, api.Blocked, api.SecretMissing, "firewall closed · clear · tell secret.missing"},
 		{"crashed, not to be repeated", Start{Wish: &Wish{Profile: office("nodrop")}, Secrets: true}, api.Disconnected, "", "wish nothing · clear · firewall open · forget all"},
 		{"ended in order", Start{Wish: &Wish{Profile: office(), Orderly: true}, Secrets: true}, api.Disconnected, "", "wish nothing · clear · firewall open · forget all"},
@@ -247,15 +249,31 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// What is wanted since the start is tried again and again, and once the secrets
-// come it is a person's try.
+// What is wanted since the start is tried again and again, from when there are
+// secrets on.
 func TestStartGoesOn(t *testing.T) {
 	b := newBench(t).in(Start{Wish: &Wish{Profile: office("onstart"), Orderly: true}, Secrets: true})
 	if got := waitsOf(b, failure.IKEUnreachable, 4); got != "1s 2s 4s 4s" {
 		t.Errorf("waits %s", got)
 	}
-	b = newBench(t).in(Start{Wish: &Wish{Profile: office("ks"), KillSwitch: true}}).asks(api.PSK, api.Password).in(Answer{}).did("start #1 Office").state(api.Connecting)
-	b.down(failure.IKENoAnswer).state(api.Blocked)
+	b = newBench(t).in(Start{Wish: &Wish{Profile: office("ks"), KillSwitch: true}}).asks(api.PSK, api.Password).state(api.Blocked)
+	b.in(Answer{}).did("start #1 Office").state(api.Reconnecting).asks().failure("")
+	b.down(failure.IKENoAnswer).state(api.Reconnecting).after(time.Minute).online()
+	b = newBench(t).in(Start{Wish: &Wish{Profile: office("onstart"), Orderly: true}}, Route{Online: false}).after(48*time.Hour).asks(api.PSK, api.Password).state(api.Disconnected)
+	if s := b.m.Status(b.now); s.SecondsLeft != 0 || b.m.persisted == nil {
+		t.Errorf("after two days without secrets: %d s left, wish %v; want no end", s.SecondsLeft, b.m.persisted)
+	}
+	b.in(Answer{}).did("find a way").state(api.Reconnecting).in(Route{true, "wlan0"}).did("start #1 Office").down(failure.PPPBadCredentials).state(api.Disconnected).asks(api.Password)
+	if b.m.persisted != nil || b.m.Status(b.now).SecondsLeft != 600 {
+		t.Errorf("a wrong password: wish %v, %d s left", b.m.persisted, b.m.Status(b.now).SecondsLeft)
+	}
+	for name, in := range map[string]Input{"disconnected": Disconnect{}, "the profile is removed": ProfileChanged{officeID, nil}, "another one": Connect{home()}} {
+		b := newBench(t).in(Start{Wish: &Wish{Profile: office("onstart"), Orderly: true}}, in).asks()
+		if b.m.resume || b.m.persisted != nil && b.m.persisted.Profile.ID == officeID {
+			t.Errorf("%s: it is still wanted: %v", name, b.m.persisted)
+		}
+	}
+	newBench(t).in(Start{Wish: &Wish{Profile: office("onstart"), Orderly: true}}, Shutdown{}).did("wish Office ks=false orderly=true", "finished")
 	newBench(t).in(Start{Wish: &Wish{KillSwitch: true}}, ProfileChanged{homeID, home()}).state(api.Blocked).in(Disconnect{}).did("wish nothing", "firewall open")
 }
 
