@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"net/netip"
 	"reflect"
 	"time"
 
@@ -245,8 +246,11 @@ func (m *Machine) reached() api.Stage {
 func (m *Machine) failed(now time.Time, f *failure.Failure) {
 	v := Judge(f.Code)
 	m.tellFailure(f)
-	if f.Code == failure.PathMTU {
+	switch f.Code {
+	case failure.PathMTU:
 		m.hints.MRU = smallMRU
+	case failure.PPPNoAddress:
+		m.hints.Address = netip.Addr{} // any other will do
 	}
 	lost := m.lasted(now)
 	m.upAt = time.Time{}

@@ -106,6 +106,9 @@ func (m *Machine) disconnect(now time.Time) {
 	m.wish, m.next, m.repeat, m.resume = false, nil, false, false
 	m.failure, m.pending, m.ask, m.askUntil, m.stages = nil, nil, nil, time.Time{}, nil
 	m.retryAt, m.graceAt = time.Time{}, time.Time{}
+	// The address goes back to the gateway. SoftEther would take one that is asked
+	// for as the client's own, and its DHCP server answers the session that had it.
+	m.hints.Address = netip.Addr{}
 	m.then = thenRest
 	m.request()
 	switch m.engine {
