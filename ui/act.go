@@ -138,6 +138,9 @@ func (d *Desktop) menu(items []viewmodel.MenuItem, at fyne.Position) {
 	c := d.window.Canvas()
 	m := widget.NewPopUpMenu(d.fyneMenu(items), c)
 	room := c.Size().Subtract(m.MinSize()).SubtractWidthHeight(menuEdge, menuEdge)
+	if above := at.Y - m.MinSize().Height; at.Y > room.Height && above >= 0 {
+		at.Y = above // what it belongs to stays in sight
+	}
 	m.ShowAtPosition(fyne.NewPos(max(min(at.X, room.Width), 0), max(min(at.Y, room.Height), 0)))
 }
 

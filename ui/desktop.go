@@ -110,7 +110,8 @@ type Desktop struct {
 	practice      *practice // the gateway of the demonstration; nil: none yet
 	trayHost      bool
 
-	quick atomic.Bool // looks are at fastTime
+	quick atomic.Bool               // looks are at fastTime
+	said  atomic.Pointer[time.Time] // when the helper spoke last
 	start func(f func(ctx context.Context))
 	disk  chan func()
 	stop  context.CancelFunc
@@ -169,6 +170,7 @@ func (d *Desktop) begin() {
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
 	d.start = func(f func(ctx context.Context)) { d.wg.Go(func() { f(ctx) }) }
+	d.said.Store(&time.Time{})
 	d.start(d.watch)
 	d.start(d.poll)
 	d.start(d.tick)
@@ -227,7 +229,9 @@ func sleep(ctx context.Context, t time.Duration) bool {
 func (d *Desktop) tick(ctx context.Context) {
 	last := time.Now()
 	for sleep(ctx, fastTime) {
-		if now := time.Now(); d.quick.Load() || now.Sub(last) >= tickTime-fastTime/2 {
+		now, said := time.Now(), *d.said.Load()
+		silent := now.Sub(said) > viewmodel.Silence && last.Sub(said) <= viewmodel.Silence
+		if d.quick.Load() || silent || now.Sub(last) >= tickTime-fastTime/2 {
 			last = now
 			d.do(d.refresh)
 		}
@@ -239,6 +243,8 @@ func (d *Desktop) tick(ctx context.Context) {
 func (d *Desktop) refresh() {
 	now := time.Now()
 	k := d.model.Kind(now)
+	heard := d.model.HeardAt
+	d.said.Store(&heard)
 	d.quick.Store(k == viewmodel.Connecting || k == viewmodel.Disconnecting)
 	if i, ok := d.list.Forget(now); ok {
 		d.forget(i)

@@ -28,7 +28,11 @@ func (d *Desktop) adminPage() *view {
 	m := d.words.AdminPage(i.Entry.Profile)
 	objects := []fyne.CanvasObject{widgets.NewText(m.Sentence)}
 	for _, r := range m.Rules {
-		objects = append(objects, widgets.NewColumn(theme.Space4, widgets.NewBold(r.Name), widgets.NewSentence(r.Sentence)))
+		name, sentence := widgets.NewBold(r.Name), widgets.NewSentence(r.Sentence)
+		if strings.Count(r.Name, " ") > 1 { // a list of names
+			name, sentence = widgets.NewBold(r.Sentence), widgets.NewSentence(r.Name)
+		}
+		objects = append(objects, widgets.NewColumn(theme.Space4, name, sentence))
 	}
 	copyPage := widgets.NewIconButton(widgets.Quiet, fynetheme.ContentCopyIcon(), m.Copy.Text, "", func() { d.copyText(m.Text) })
 	return d.simplePage(m.Heading, widgets.NewColumn(theme.Space16, objects...), copyPage)

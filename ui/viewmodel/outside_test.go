@@ -355,7 +355,7 @@ func TestPages(t *testing.T) {
 	split := office()
 	split.Preset, split.Reconnect.OnStart = "mikrotik", true
 	rows, err := w.ImportRows(split, []string{FieldPassword})
-	want := []ImportRow{{true, "Server", "vpn.example.com"}, {true, "User name", "alice"}, {true, "Password", "Password found"}, {true, "Gateway make", "MikroTik RouterOS"}, {true, "Name", "Office"}, {true, "Connect when Culvert starts", "On"}}
+	want := []ImportRow{{true, "Server", "vpn.example.com"}, {true, "User name", "alice"}, {true, "Password", "Found; it is not shown"}, {true, "Gateway make", "MikroTik RouterOS"}, {true, "Name", "Office"}, {true, "Connect when Culvert starts", "On"}}
 	if err != nil || !slices.Equal(rows, want) {
 		t.Errorf("ImportRows = %+v, %v, want %+v", rows, err, want)
 	}
@@ -381,7 +381,7 @@ func TestImported(t *testing.T) {
 		LeftOut: []importer.Item{{Key: "Proxy", Why: "Culvert has no proxy."}}}
 	i.Profile.Name, i.Profile.Servers, i.Profile.User = "", nil, ""
 	rows, err := w.Imported(i)
-	want := []ImportRow{{true, "Password", "Password found"}, {false, "Server", "Culvert needs the name or address of the server."},
+	want := []ImportRow{{true, "Password", "Found; it is not shown"}, {false, "Server", "Culvert needs the name or address of the server."},
 		{false, "User name", "Culvert needs the user name."}, {false, "Proxy", "Culvert has no proxy."}}
 	if err != nil || !slices.Equal(rows, want) {
 		t.Errorf("Imported = %+v, %v\nwant %+v", rows, err, want)

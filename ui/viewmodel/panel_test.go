@@ -66,13 +66,13 @@ func TestPanel(t *testing.T) {
 	}
 }
 
-// Two seconds without a word are enough not to know.
+// Two seconds without a word are enough not to know, and to have drawn that.
 func TestSilence(t *testing.T) {
 	m := heard(api.Status{State: api.Connected})
 	for _, c := range []struct {
 		after time.Duration
 		want  Kind
-	}{{0, Connected}, {2 * time.Second, Connected}, {2*time.Second + 1, Unknown}} {
+	}{{0, Connected}, {Silence, Connected}, {Silence + 1, Unknown}} {
 		if got := m.Kind(noon.Add(c.after)); got != c.want {
 			t.Errorf("after %v: %v, want %v", c.after, got, c.want)
 		}

@@ -72,7 +72,10 @@ func NewProfileList(texts ListTexts, act ListActions) *ProfileList {
 		l.hint.set(s == "")
 		tell(act.Search, s)
 	}
-	l.search.OnDown = l.FocusRows
+	l.search.OnDown = func() {
+		l.FocusRows()
+		l.rows.byKey()
+	}
 	l.search.OnEnter = func() { l.rows.connect() }
 	l.search.OnEscape = func() {
 		if l.search.Text == "" {
@@ -134,8 +137,9 @@ func chosen(rows []viewmodel.Row) int {
 // FocusSearch gives the search field the focus.
 func (l *ProfileList) FocusSearch() { focus(l.search) }
 
-// FocusRows gives the rows the focus.
-func (l *ProfileList) FocusRows() { focus(l.rows) }
+// FocusRows gives the rows the focus. Its ring shows when a key is typed: the
+// chosen row is marked already.
+func (l *ProfileList) FocusRows() { l.rows.quietly() }
 
 // SetSearch changes the text that is searched for.
 func (l *ProfileList) SetSearch(text string) { l.search.SetText(text) }
@@ -172,6 +176,7 @@ type profileRows struct {
 	of      *ProfileList
 	list    *rows
 	focused bool
+	keyed   bool // the focus is seen: it came by the keyboard
 
 	lifted *ProfileRow // what is dragged, over the others
 	line   *canvas.Rectangle
@@ -187,14 +192,14 @@ func newProfileRows(of *ProfileList) *profileRows {
 	p.line.Hide()
 	act := RowActions{Connect: of.act.Connect, Menu: of.act.Menu, Drag: p.drag, Drop: p.drop,
 		Choose: func(key string) {
-			focus(p)
+			p.quietly()
 			tell(of.act.Choose, key)
 		}}
 	p.list = newRows(rowHeight, func() int { return len(of.model.Rows) },
 		func() fyne.CanvasObject { return NewProfileRow(act) },
 		func(i int, o fyne.CanvasObject) {
 			m := of.model.Rows[i]
-			o.(*ProfileRow).SetModel(m, p.focused && m.Chosen)
+			o.(*ProfileRow).SetModel(m, p.focused && p.keyed && m.Chosen)
 		})
 	p.ExtendBaseWidget(p)
 	return p
@@ -274,6 +279,7 @@ func (p *profileRows) choose(i int) {
 
 // TypedKey moves in the list, connects and deletes; the rest is the window's.
 func (p *profileRows) TypedKey(e *fyne.KeyEvent) {
+	p.byKey()
 	i, page := chosen(p.of.model.Rows), max(int(p.Size().Height/rowHeight)-1, 1)
 	switch e.Name {
 	case fyne.KeyUp:
@@ -325,7 +331,32 @@ func (p *profileRows) TypedShortcut(s fyne.Shortcut) {
 	}
 }
 
-// FocusGained shows the ring around the chosen row.
+// quietly takes the focus without a ring.
+func (p *profileRows) quietly() {
+	focus(p)
+	p.keyed = false
+	p.list.body.arrange(true)
+}
+
+// byKey shows the ring.
+func (p *profileRows) byKey() {
+	if !p.keyed {
+		p.keyed = true
+		p.list.body.arrange(true)
+	}
+}
+
+// KeyDown is Fyne's.
+func (p *profileRows) KeyDown(*fyne.KeyEvent) {}
+
+// KeyUp shows the ring if Tab led here: it is let go here.
+func (p *profileRows) KeyUp(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeyTab {
+		p.byKey()
+	}
+}
+
+// FocusGained may be that of the window.
 func (p *profileRows) FocusGained() { p.setFocus(true) }
 
 // FocusLost hides it.

@@ -166,6 +166,9 @@ func (p *Page) lay(s fyne.Size, flat fyne.CanvasObject, foot, line *canvas.Recta
 		put(p.Body, x, y+top, width, bottom-y-top-pad)
 		return
 	}
+	if p.Footer != nil {
+		pad = theme.Space4 // the footer has an edge of its own
+	}
 	*p.column = pageColumn{pad: pad, top: top, x: x, width: width, total: min(s.Width, 64)}
 	put(flat, 0, y, s.Width, bottom-y)
 	p.column.Layout(p.inner.Objects, p.inner.Size())

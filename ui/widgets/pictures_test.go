@@ -183,7 +183,7 @@ func list(m ListModel, search string, focused bool) func() fyne.CanvasObject {
 	return func() fyne.CanvasObject {
 		l := NewProfileList(listTexts, ListActions{})
 		l.search.SetText(search)
-		l.rows.focused = focused
+		l.rows.focused, l.rows.keyed = focused, focused
 		l.SetModel(m)
 		return l
 	}

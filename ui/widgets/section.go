@@ -114,11 +114,19 @@ func (s *Section) headerHeight() float32 {
 	return theme.Control
 }
 
+// gap is between the header and what it opens.
+func (s *Section) gap() float32 {
+	if s.model.Always {
+		return 0
+	}
+	return theme.Space8
+}
+
 // HeightFor is the height in a width.
 func (s *Section) HeightFor(width float32) float32 {
 	h := s.headerHeight()
 	if s.open() {
-		h += heightFor(s.inner, width) + theme.Space12
+		h += s.gap() + heightFor(s.inner, width) + theme.Space12
 	}
 	if !s.model.Always {
 		h++ // the line
@@ -139,7 +147,7 @@ func (s *Section) CreateRenderer() fyne.WidgetRenderer {
 			put(s.header, 0, 0, a.Width, theme.Control)
 			put(line, 0, a.Height-1, a.Width, 1)
 			if s.open() {
-				put(s.inner, 0, s.headerHeight(), a.Width, heightFor(s.inner, a.Width))
+				put(s.inner, 0, s.headerHeight()+s.gap(), a.Width, heightFor(s.inner, a.Width))
 				s.inner.Refresh()
 			}
 		},

@@ -388,6 +388,36 @@ func TestSection(t *testing.T) {
 	}
 }
 
+func TestLogWraps(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"", []string{""}},
+		{"ten letter", []string{"ten letter"}},
+		{"stage state=done id=7", []string{"stage", "state=done", "id=7"}},
+		{"abcdefghijklmno", []string{"abcdefghij", "klmno"}},
+		{"a abcdefghijklmno", []string{"a", "abcdefghij", "klmno"}},
+		{"漢字漢字漢字", []string{"漢字漢字漢", "字"}},
+		{"ends with a blank ", []string{"ends with", "a blank"}},
+	} {
+		if got := wrapped(c.text, 10); !slices.Equal(got, c.want) {
+			t.Errorf("wrapped(%q) = %q, want %q", c.text, got, c.want)
+		}
+	}
+	var w wrapping
+	texts := []string{"one", "abcdefghijklmno", "three"}
+	w.take(len(texts), 10, func(i int) string { return texts[i] })
+	var got []int
+	for row := range w.rows() {
+		line, part := w.line(row)
+		got = append(got, line*10+part)
+	}
+	if !slices.Equal(got, []int{0, 10, 11, 20}) {
+		t.Errorf("rows %v", got)
+	}
+}
+
 func TestLogFollows(t *testing.T) {
 	start(t, "light")
 	n, left := 100, 0
