@@ -33,7 +33,8 @@ var upCommand = &command{
 		"With --direct it connects in this process, which takes root or CAP_NET_ADMIN and no helper, stays in the\n" +
 		"foreground, and puts everything back at the end. Name servers, the kill switch and connecting again are the\n" +
 		"helper's: a profile that asks for them is refused, by the key.\n\n" +
-		"Secrets are TOML with psk, password and, where the profile has l2tp.tunnel_auth, tunnel_secret.",
+		"Secrets are TOML with psk, password and, where the profile has l2tp.tunnel_auth, tunnel_secret. A code that the\n" +
+		"gateway asks for is asked for at the terminal, unless otp has it: good once, it answers the first question.",
 	options: []option{
 		{"wait", "", "stay until the end of the connection"},
 		{"secrets", "FILE", "read secrets from FILE, which others must not be able to read; - is standard input"},
@@ -222,7 +223,7 @@ func (u *upRun) state(at time.Time, s api.Status) (int, bool) {
 		u.failure(at)
 	}
 	u.printer.print(at, s)
-	if !slices.Equal(s.Ask, before.Ask) || s.State != before.State {
+	if !slices.Equal(s.Ask, before.Ask) || s.State != before.State || s.Prompt != before.Prompt {
 		u.noQuestion()
 	}
 	switch s.State {

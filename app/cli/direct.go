@@ -40,6 +40,7 @@ type directRun struct {
 	started map[failure.Stage]time.Time // of the control goroutine, and before it runs
 	server  netip.Addr                  // the one being tried, then the one that is connected
 	pushes  chan dhcp.Options           // what the gateway says later; nil: it is not asked
+	codes   codes                       // what the gateway asks a person
 
 	mu      sync.Mutex // guards what follows, which other goroutines set
 	network stack.Network
@@ -53,7 +54,7 @@ type directRun struct {
 
 func (d *directRun) connectAny(ctx context.Context) (dial.Session, error) {
 	dialer := dial.Dialer{Profile: d.profile, Secrets: d.secrets, Lookup: d.machine.lookup, Connect: d.machine.connect,
-		Trying: d.trying, Device: d.makeDevice, Events: d.stack, Change: d.askForRoutes}
+		Trying: d.trying, Device: d.makeDevice, Events: d.stack, Change: d.askForRoutes, Ask: d.asked}
 	return dialer.Dial(ctx)
 }
 

@@ -154,6 +154,10 @@ func (p *humanPrinter) stateLine(at time.Time, e api.StateEvent) {
 		}
 		fmt.Fprintf(p.out, ", %s, packets of up to %d octets.\n", e.Suite, e.MTU)
 	case api.Waiting:
+		if p.asking = len(e.Ask) > 0; p.asking {
+			p.asks(e.SecondsLeft, e.Prompt)
+			return
+		}
 		if !p.waiting {
 			fmt.Fprintf(p.out, "  … The server takes its time: somebody may have to approve the login on a phone (%d s left).\n", e.SecondsLeft)
 		}
@@ -170,6 +174,16 @@ func (p *humanPrinter) stateLine(at time.Time, e api.StateEvent) {
 			fmt.Fprintln(p.out, "Disconnected.")
 		}
 	}
+}
+
+// asks tells what the gateway asks, in its own words where it has any.
+func (p *humanPrinter) asks(left int, prompt string) {
+	p.waiting = true
+	if prompt == "" {
+		fmt.Fprintf(p.out, "  … The gateway asks for more, for %d s.\n", left)
+		return
+	}
+	fmt.Fprintf(p.out, "  … The gateway asks “%s”, for %d s.\n", clean(prompt), left)
 }
 
 // countdown keeps a person on a terminal informed who knows what is waited for.
@@ -198,9 +212,8 @@ func (p *humanPrinter) status(at time.Time, s api.Status) {
 		}
 		p.pause(at, s, before)
 	case api.Waiting:
-		if p.asking && !slices.Equal(s.Ask, before.Ask) {
-			fmt.Fprintf(p.out, "  … The gateway asks for more, for %d s.\n", s.SecondsLeft)
-			p.waiting = true
+		if p.asking && (changed || s.Prompt != before.Prompt || !slices.Equal(s.Ask, before.Ask)) {
+			p.asks(s.SecondsLeft, s.Prompt)
 			return
 		}
 		p.stateLine(at, api.StateEvent{State: s.State, SecondsLeft: s.SecondsLeft})

@@ -20,6 +20,7 @@ const (
 // its end.
 type stream struct {
 	events chan timedEvent
+	marks  chan chan<- struct{} // closed when what was sent before is printed
 	quit   chan struct{}
 	done   chan struct{}
 	once   sync.Once
@@ -31,13 +32,16 @@ type timedEvent struct {
 }
 
 func newStream(p printer) *stream {
-	s := &stream{events: make(chan timedEvent, eventQueue), quit: make(chan struct{}), done: make(chan struct{})}
+	s := &stream{events: make(chan timedEvent, eventQueue), marks: make(chan chan<- struct{}), quit: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		for {
 			select {
 			case t := <-s.events:
 				p.print(t.at, t.e)
+			case mark := <-s.marks:
+				s.drain(p)
+				close(mark)
 			case <-s.quit:
 				s.drain(p)
 				return
@@ -70,6 +74,24 @@ func (s *stream) send(at time.Time, e api.Event) {
 	defer patience.Stop()
 	select {
 	case s.events <- timedEvent{at, e}:
+	case <-patience.C:
+	}
+}
+
+// flush waits until what was sent is printed, but not forever.
+func (s *stream) flush() {
+	patience := time.NewTimer(readerPatience)
+	defer patience.Stop()
+	mark := make(chan struct{})
+	select {
+	case s.marks <- mark:
+	case <-s.quit:
+		return
+	case <-patience.C:
+		return
+	}
+	select {
+	case <-mark:
 	case <-patience.C:
 	}
 }

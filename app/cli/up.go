@@ -11,12 +11,16 @@ import (
 	"github.com/culvert-vpn/culvert/app/dial"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/secret"
 )
 
 // upDirect connects in this process.
 func upDirect(ctx context.Context, c *call, file string) int {
 	d := &directRun{machine: c.machine, events: newStream(newPrinter(c.Streams, c.on("json"))), hurry: c.hurry}
 	defer d.events.end()
+	if c.terminal != nil {
+		d.codes.ask = func(ctx context.Context) (secret.Secret, error) { return c.askSecret(ctx, api.OTP, d.profile) }
+	}
 	if code, f := d.load(file, c); f != nil {
 		d.events.send(time.Now(), *f)
 		return code
@@ -59,6 +63,7 @@ func notDirect(p *profile.Profile) []string {
 		{"dns.search", len(p.DNS.Search) > 0},
 		{"dns.domains", len(p.DNS.Domains) > 0},
 		{"reconnect.on_start", p.Reconnect.OnStart},
+		{"reconnect.idle_disconnect", p.Reconnect.IdleDisconnect != 0},
 	} {
 		if k.used {
 			keys = append(keys, k.key+" takes the helper: leave --direct out, or leave it out of the profile")
@@ -82,13 +87,20 @@ func (d *directRun) run(ctx context.Context) int {
 	if err := d.machine.prepare(); err != nil {
 		return d.failed(err, exitNotConnected)
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	d.codes.giveUp = cancel
 	s, err := d.connecting(ctx)
+	d.codes.end()
 	switch {
 	case errors.Is(err, errHurry):
 		d.abandon()
 		d.state(api.StateEvent{State: api.Disconnected})
 		return exitNotConnected
 	case errors.Is(err, context.Canceled):
+		if cause := context.Cause(ctx); errors.Is(cause, errNobody) {
+			d.events.send(time.Now(), *outside(api.SecretMissing, []string{cause.Error()}))
+		}
 		d.state(api.StateEvent{State: api.Disconnected})
 		return exitNotConnected
 	case err != nil:
