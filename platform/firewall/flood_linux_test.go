@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/google/nftables"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -74,18 +73,15 @@ func (l *lab) flood(t *testing.T) (stop func() int64) {
 		{{to: server6, proto: protoUDP, port: 53}, {to: server4, proto: protoICMP}, {to: server4, proto: protoUDP, port: 4500, mark: DefaultMark}},
 	} {
 		wg.Go(func() {
-			runtime.LockOSThread() // and never unlock: the thread ends here
-			if err := netns.Set(l.client); err != nil {
-				t.Error(err)
-				return
-			}
-			for i := 0; !end.Load(); i++ {
-				if err := kinds[i%len(kinds)].send("flood"); err != nil && !refusal(err) && !errors.Is(err, unix.ECONNREFUSED) {
-					t.Errorf("flood: %v", err)
-					return
+			l.client.Do(func() {
+				for i := 0; !end.Load(); i++ {
+					if err := kinds[i%len(kinds)].send("flood"); err != nil && !refusal(err) && !errors.Is(err, unix.ECONNREFUSED) {
+						t.Errorf("flood: %v", err)
+						return
+					}
+					sent.Add(1)
 				}
-				sent.Add(1)
-			}
+			})
 		})
 	}
 	done := false
@@ -266,20 +262,29 @@ func oneOf(t *testing.T, cfgs []Config) bool {
 
 // A mark takes privilege: no ordinary program passes for the helper.
 func TestMarkTakesPrivilege(t *testing.T) {
-	l := newLab(t)
+	newLab(t)
 	p := probes["gateway 4500"]
-	l.at(t, l.client, func() { // in a thread of its own, which ends with it
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var none [2]unix.CapUserData
-		if err := unix.Capset(&header, &none[0]); err != nil {
-			t.Error(err)
-		}
-		if err := p.send("pretend"); !errors.Is(err, unix.EPERM) {
-			t.Errorf("an ordinary program sets the mark: %v", err)
-		}
-		p.mark = 0
-		if err := p.send("ordinary"); err != nil {
-			t.Errorf("without the mark: %v", err)
-		}
-	})
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var had, none [2]unix.CapUserData
+	if err := unix.Capget(&header, &had[0]); err != nil {
+		t.Fatal(err)
+	}
+	for i := range none { // of this thread, and may be taken back
+		none[i] = unix.CapUserData{Permitted: had[i].Permitted, Inheritable: had[i].Inheritable}
+	}
+	if err := unix.Capset(&header, &none[0]); err != nil {
+		t.Fatal(err)
+	}
+	pretend := p.send("pretend")
+	p.mark = 0
+	ordinary := p.send("ordinary")
+	if err := unix.Capset(&header, &had[0]); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(pretend, unix.EPERM) {
+		t.Errorf("an ordinary program sets the mark: %v", pretend)
+	}
+	if ordinary != nil {
+		t.Errorf("without the mark: %v", ordinary)
+	}
 }

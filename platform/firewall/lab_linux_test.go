@@ -8,15 +8,13 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/culvert-vpn/culvert/platform/internal/testnet"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,7 +31,7 @@ import (
 //
 // What leaves eth0 is captured at out0, what goes into the tunnel at in0.
 type lab struct {
-	client, outside, container netns.NsHandle
+	client, outside, container *testroom.Network
 	out, in                    *capture
 	cpus                       []int
 	barrier                    uint32
@@ -44,51 +42,27 @@ const server4, server6 = "203.0.113.9", "2001:db8:9::9"
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	testnet.New(t)
-	l := &lab{}
-	var err error
-	if l.client, err = netns.Get(); err != nil {
-		t.Fatal(err)
-	}
-	l.outside, l.container = newNamespace(t), newNamespace(t)
-	t.Cleanup(func() { l.client.Close() })
-	// Addresses are good at once, without a search for duplicates.
-	sysctl(t, "ipv6/conf/default/accept_dad", "0")
-	run(t, "ip link add eth0 type veth peer name out0")
-	run(t, "ip link add culvert0 type veth peer name in0")
-	run(t, "ip link add bridge0 type veth peer name c0")
-	moveLink(t, "out0", l.outside)
-	moveLink(t, "in0", l.outside)
-	moveLink(t, "c0", l.container)
-	l.at(t, l.outside, func() {
-		for _, c := range []string{
-			"addr add 192.0.2.1/24 dev out0", "addr add 192.168.77.1/24 dev out0",
-			"addr add 2001:db8::1/64 dev out0 nodad", "addr add 2001:db8::99/64 dev out0 nodad",
-			"addr add 10.99.0.1/24 dev in0", "addr add fd00:99::1/64 dev in0 nodad",
-			"link set lo up", "link set out0 up", "link set in0 up",
-			"addr add 198.51.100.1/32 dev lo", "addr add 198.51.100.2/32 dev lo", "addr add 203.0.113.9/32 dev lo", "addr add 203.0.113.53/32 dev lo",
-			"addr add 2001:db8:100::1/128 dev lo", "addr add 2001:db8:9::9/128 dev lo",
-			"route add 172.30.0.0/24 via 10.99.0.10",
-		} {
-			run(t, "ip "+c)
-		}
-	})
-	for _, c := range []string{
+	l := &lab{client: testroom.Own(t), outside: testroom.NewNetwork(t), container: testroom.NewNetwork(t)}
+	testroom.Cable(l.client, "eth0", l.outside, "out0")
+	testroom.Cable(l.client, "culvert0", l.outside, "in0")
+	testroom.Cable(l.client, "bridge0", l.container, "c0")
+	l.outside.IP(
+		"addr add 192.0.2.1/24 dev out0", "addr add 192.168.77.1/24 dev out0",
+		"addr add 2001:db8::1/64 dev out0 nodad", "addr add 2001:db8::99/64 dev out0 nodad",
+		"addr add 10.99.0.1/24 dev in0", "addr add fd00:99::1/64 dev in0 nodad",
+		"link set out0 up", "link set in0 up",
+		"addr add 198.51.100.1/32 dev lo", "addr add 198.51.100.2/32 dev lo", "addr add 203.0.113.9/32 dev lo", "addr add 203.0.113.53/32 dev lo",
+		"addr add 2001:db8:100::1/128 dev lo", "addr add 2001:db8:9::9/128 dev lo",
+		"route add 172.30.0.0/24 via 10.99.0.10")
+	l.client.IP(
 		"addr add 192.0.2.10/24 dev eth0", "addr add 192.168.77.10/24 dev eth0", "addr add 2001:db8::10/64 dev eth0",
 		"addr add 10.99.0.10/24 dev culvert0", "addr add fd00:99::10/64 dev culvert0",
 		"addr add 172.30.0.1/24 dev bridge0",
 		"link set eth0 up", "link set culvert0 up", "link set bridge0 up",
-		"route add default via 192.0.2.1", "-6 route add default via 2001:db8::1",
-	} {
-		run(t, "ip "+c)
-	}
+		"route add default via 192.0.2.1", "-6 route add default via 2001:db8::1")
 	sysctl(t, "ipv4/ip_forward", "1")
-	l.at(t, l.container, func() {
-		for _, c := range []string{"addr add 172.30.0.2/24 dev c0", "link set lo up", "link set c0 up", "route add default via 172.30.0.1"} {
-			run(t, "ip "+c)
-		}
-	})
-	l.at(t, l.outside, func() { l.out, l.in = newCapture(t, "out0"), newCapture(t, "in0") })
+	l.container.IP("addr add 172.30.0.2/24 dev c0", "link set c0 up", "route add default via 172.30.0.1")
+	l.outside.Do(func() { l.out, l.in = newCapture(t, "out0"), newCapture(t, "in0") })
 	l.neighbours(t)
 	l.pin(t)
 	l.raw = packetSocket(t, "eth0")
@@ -103,7 +77,7 @@ func (l *lab) neighbours(t *testing.T) {
 		{"10.99.0.1", "culvert0", "in0"}, {"10.99.0.77", "culvert0", "in0"}, {"fd00:99::1", "culvert0", "in0"},
 	} {
 		var mac string
-		l.at(t, l.outside, func() {
+		l.outside.Do(func() {
 			link, err := netlink.LinkByName(n.peer)
 			if err != nil {
 				t.Error(err)
@@ -138,62 +112,11 @@ func (l *lab) pin(t *testing.T) {
 	})
 }
 
-func newNamespace(t *testing.T) netns.NsHandle {
-	t.Helper()
-	made := make(chan netns.NsHandle, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlock: the thread ends here
-		ns, err := netns.New()
-		if err != nil {
-			t.Errorf("new network namespace: %v", err)
-			ns = netns.None()
-		}
-		made <- ns
-	}()
-	ns := <-made
-	if !ns.IsOpen() {
-		t.FailNow()
-	}
-	t.Cleanup(func() { ns.Close() })
-	return ns
-}
-
 // sysctl sets a value of the namespace that the test is in.
 func sysctl(t *testing.T, name, value string) {
 	t.Helper()
 	if err := os.WriteFile("/proc/sys/net/"+name, []byte(value), 0); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func moveLink(t *testing.T, name string, ns netns.NsHandle) {
-	t.Helper()
-	link, err := netlink.LinkByName(name)
-	if err == nil {
-		err = netlink.LinkSetNsFd(link, int(ns))
-	}
-	if err != nil {
-		t.Fatalf("move %s: %v", name, err)
-	}
-}
-
-// at runs f in a namespace, and waits for it.
-func (l *lab) at(t *testing.T, ns netns.NsHandle, f func()) {
-	t.Helper()
-	done := make(chan bool, 1)
-	go func() {
-		ok := false
-		defer func() { done <- ok }() // also when f ends the goroutine
-		runtime.LockOSThread()
-		if err := netns.Set(ns); err != nil {
-			t.Error(err)
-			return
-		}
-		f()
-		ok = true
-	}()
-	if !<-done {
-		t.FailNow()
 	}
 }
 

@@ -50,7 +50,7 @@ func TestRefusedAtOnce(t *testing.T) {
 func (l *lab) open(t *testing.T, addr string) (client, server net.Conn) {
 	t.Helper()
 	var ln net.Listener
-	l.at(t, l.outside, func() {
+	l.outside.Do(func() {
 		var err error
 		if ln, err = net.Listen("tcp", addr); err != nil {
 			t.Error(err)
@@ -135,7 +135,7 @@ func TestInbound(t *testing.T) {
 	defer ln.Close()
 	dial := func(addr string) error {
 		var err error
-		l.at(t, l.outside, func() {
+		l.outside.Do(func() {
 			var c net.Conn
 			d := net.Dialer{Timeout: 20 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(server4)}}
 			if strings.HasPrefix(addr, "[") {
@@ -165,7 +165,7 @@ func TestInbound(t *testing.T) {
 	l.out.reset()
 	l.ping(t, "198.51.100.2")
 	for _, addr := range []string{"192.0.2.10:7001", "[2001:db8::10]:7000"} {
-		l.at(t, l.outside, func() {
+		l.outside.Do(func() {
 			a := netip.MustParseAddrPort(addr)
 			if err := (packet{to: a.Addr().String(), proto: protoTCP, port: int(a.Port())}).send(""); err != nil {
 				t.Error(err)
@@ -184,7 +184,7 @@ func TestInbound(t *testing.T) {
 // ping has the outside send an echo request from an address of its own.
 func (l *lab) ping(t *testing.T, from string) {
 	t.Helper()
-	l.at(t, l.outside, func() {
+	l.outside.Do(func() {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protoICMP)
 		if err == nil {
 			defer unix.Close(fd)
@@ -212,7 +212,7 @@ func TestTunnelAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	probe := func(what string) {
-		l.at(t, l.outside, func() {
+		l.outside.Do(func() {
 			if err := (packet{to: "10.99.0.10", proto: protoUDP, port: 7000, dev: map[bool]string{true: "in0", false: "out0"}[what == "tunnel"]}).send(what); err != nil {
 				t.Error(err)
 			}
@@ -226,7 +226,7 @@ func TestTunnelAddress(t *testing.T) {
 		}
 		return string(b[:n])
 	}
-	l.at(t, l.outside, func() { run(t, "ip route add 10.99.0.10/32 via 192.0.2.10 dev out0 metric 5") })
+	l.outside.IP("route add 10.99.0.10/32 via 192.0.2.10 dev out0 metric 5")
 	for _, dev := range []string{"all", "eth0"} {
 		sysctl(t, "ipv4/conf/"+dev+"/rp_filter", "0")
 	}
@@ -255,7 +255,7 @@ func TestNeighbours(t *testing.T) {
 	if !l.out.wait(with("to a stranger")) {
 		t.Error("a gateway on the link cannot be found")
 	}
-	l.at(t, l.outside, func() {
+	l.outside.Do(func() {
 		run(t, "ip -6 neigh flush dev out0")
 		if err := (packet{to: "2001:db8::10", proto: protoUDP, port: 9999}).send("from a stranger"); err != nil {
 			t.Error(err)
@@ -306,7 +306,7 @@ func TestForward(t *testing.T) {
 		set(t, m, s.cfg)
 		l.out.reset()
 		l.in.reset()
-		l.at(t, l.container, func() {
+		l.container.Do(func() {
 			if err := (packet{to: s.dst, proto: protoUDP, port: s.port}).send("from a container"); err != nil {
 				t.Error(err)
 			}
@@ -327,7 +327,7 @@ func TestForward(t *testing.T) {
 			t.Errorf("%s: came out", s.name)
 		}
 		if s.answers {
-			l.at(t, l.container, func() { run(t, "ping -c 1 -W 10 "+s.dst) })
+			l.container.Do(func() { run(t, "ping -c 1 -W 10 "+s.dst) })
 		}
 	}
 }

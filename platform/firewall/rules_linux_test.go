@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/culvert-vpn/culvert/platform/internal/testnet"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // run is the output of a program that has to do well.
@@ -38,7 +38,7 @@ func set(t *testing.T, m *Manager, cfg Config) {
 
 // What the kernel has, in the words of nft.
 func TestRuleset(t *testing.T) {
-	testnet.New(t)
+	testroom.Own(t)
 	m := newSystemManager(t)
 	for _, s := range states {
 		set(t, m, s.cfg)

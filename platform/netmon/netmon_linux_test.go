@@ -2,13 +2,12 @@ package netmon
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/culvert-vpn/culvert/platform/internal/testnet"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,17 +15,14 @@ import (
 // behind the router 192.0.2.1, with a second network beside it and a TUN.
 func inNamespace(t *testing.T) {
 	t.Helper()
-	testnet.New(t)
-	if err := os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0); err != nil {
-		t.Fatal(err)
-	}
+	testroom.Own(t)
 	ip(t,
 		"link add eth0 type veth peer name router0", "link set router0 up", "addr add 192.0.2.10/24 dev eth0", "link set eth0 up",
 		"link add wlan0 type veth peer name router1", "link set router1 up", "addr add 192.168.9.10/24 dev wlan0", "link set wlan0 up",
 		"tuntap add mode tun name culvert0", "link set culvert0 up",
 		"route add default via 192.0.2.1 metric 100",
 	)
-	testnet.Up(t, "eth0", "wlan0")
+	testroom.Here(t).AwaitUp("eth0", "wlan0")
 }
 
 func ip(t *testing.T, commands ...string) {

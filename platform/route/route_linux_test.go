@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/culvert-vpn/culvert/platform/internal/testnet"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // inNamespace gives the test a network of its own: a machine at 192.0.2.10
@@ -17,9 +17,8 @@ import (
 // containers and a TUN. It takes root.
 func inNamespace(t *testing.T) {
 	t.Helper()
-	testnet.New(t)
-	sysctl(t, "ipv6/conf/default/accept_dad", "0") // addresses are there at once
-	for _, c := range []string{
+	n := testroom.Own(t)
+	n.IP(
 		"link add eth0 type veth peer name router0",
 		"link set router0 up",
 		"addr add 192.0.2.10/24 dev eth0",
@@ -39,19 +38,13 @@ func inNamespace(t *testing.T) {
 		"tuntap add mode tun name culvert0",
 		"link set culvert0 up", // the first time, the kernel gives it a queue to keep
 		"link set culvert0 down",
-	} {
-		ip(t, c)
-	}
-	testnet.Up(t, "eth0", "wlan0", "docker0")
+	)
+	n.AwaitUp("eth0", "wlan0", "docker0")
 }
 
-func ip(t *testing.T, args string) string {
+func ip(t *testing.T, command string) string {
 	t.Helper()
-	out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("ip %s: %v: %s", args, err, out)
-	}
-	return string(out)
+	return testroom.Here(t).IP(command)
 }
 
 // everything is what must be the same before and after.
@@ -272,7 +265,7 @@ func TestSystemSplitTunnel(t *testing.T) {
 	for _, c := range []string{"link set eth0 up", "addr add 2001:db8::10/64 dev eth0 nodad", "route add default via 192.0.2.1 metric 100", "-6 route add default via 2001:db8::1", "route add 10.20.0.0/16 via 192.0.2.2"} {
 		ip(t, c)
 	}
-	testnet.Up(t, "eth0")
+	testroom.Here(t).AwaitUp("eth0")
 	reset(t, m)
 	same(t, "after Clear", sorted(everything(t)), sorted(before)) // eth0's IPv6 came back in another order
 }

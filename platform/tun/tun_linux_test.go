@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/culvert-vpn/culvert/platform/internal/testnet"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"github.com/vishvananda/netlink"
 )
 
@@ -64,7 +64,7 @@ func udpPacket(src, dst netip.AddrPort, payload []byte) []byte {
 }
 
 func TestPacketsPass(t *testing.T) {
-	testnet.New(t)
+	testroom.Own(t)
 	d := openUp(t, "10.99.0.10/24")
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(10, 99, 0, 10), Port: 5000})
 	if err != nil {
@@ -118,7 +118,7 @@ func TestPacketsPass(t *testing.T) {
 }
 
 func TestNamesAndClose(t *testing.T) {
-	testnet.New(t)
+	testroom.Own(t)
 	first, second := openUp(t, "10.99.0.10/32"), openUp(t, "10.99.0.11/32")
 	if first.Name() != "culvert0" || second.Name() != "culvert1" || first.MTU() != 1400 {
 		t.Errorf("names %q and %q, MTU %d, want culvert0, culvert1 and 1400", first.Name(), second.Name(), first.MTU())

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/culvert-vpn/culvert/platform/internal/testnet"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
 func TestRawESP(t *testing.T) {
-	testnet.New(t)
+	testroom.Own(t)
 	for _, c := range []struct{ a, b string }{{"127.0.0.1", "127.0.0.2"}, {"::1", "::1"}} {
 		a, b := netip.MustParseAddr(c.a), netip.MustParseAddr(c.b)
 		one, err := OpenRawESP(a, b, Options{})
@@ -83,7 +83,7 @@ func testRawListen(t *testing.T, addr netip.Addr, one *Socket, want [][]byte) {
 
 // No way there: typed, at once.
 func TestUnreachable(t *testing.T) {
-	testnet.New(t)
+	testroom.Own(t)
 	remote := netip.MustParseAddrPort("192.0.2.1:500")
 	if _, err := Open(netip.AddrPort{}, remote, Options{}); !errors.Is(err, syscall.ENETUNREACH) {
 		t.Errorf("without a route: Open = %v, want ENETUNREACH", err)
@@ -120,7 +120,7 @@ func TestUnreachable(t *testing.T) {
 // Datagrams larger than the path leave in fragments, also out of a run, which
 // the kernel would not fragment.
 func TestFragments(t *testing.T) {
-	testnet.New(t)
+	testroom.Own(t)
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func TestBurstComesJoined(t *testing.T) {
 
 // Raw ESP cannot have runs, but goes and comes many packets a system call.
 func TestRawESPInBatches(t *testing.T) {
-	testnet.New(t)
+	testroom.Own(t)
 	a, b := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
 	one, err := OpenRawESP(a, b, Options{})
 	if err != nil {

@@ -1,3 +1,0 @@
-// Package testnet gives a test a network of its own, where a system has such a
-// thing.
-package testnet
