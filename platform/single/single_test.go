@@ -14,14 +14,14 @@ func TestOneInstance(t *testing.T) {
 	if err != nil || !first {
 		t.Fatalf("claim = %v, %v", first, err)
 	}
-	for _, words := range [][]string{nil, {"/home/a/Office \"1\".toml", "ü\n"}} {
+	for _, words := range [][]string{nil, {"/files/of mine/Office \"1\".toml", "ü\n"}} {
 		if _, first, err := claim(dir, "test", words...); first || err != nil {
 			t.Fatalf("another one, before the first can show itself: %v, %v", first, err)
 		}
 	}
 	wanted := make(chan []string, 4)
 	one.OnWanted(func(words []string) { wanted <- words })
-	for _, want := range [][]string{nil, {"/home/a/Office \"1\".toml", "ü\n"}} { // it was asked for before
+	for _, want := range [][]string{nil, {"/files/of mine/Office \"1\".toml", "ü\n"}} { // it was asked for before
 		if got := <-wanted; !slices.Equal(got, want) {
 			t.Errorf("the first is told %q, want %q", got, want)
 		}
