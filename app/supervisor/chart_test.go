@@ -30,10 +30,10 @@ var situations = []struct {
 		b.in(Start{}, Route{true, "wlan0"}, Connect{p}, Server{1, server, ""}, Up{1, network(10)})
 	}},
 	{"waiting for approval", func(b *bench, p *profile.Profile) {
-		b.in(Start{}, Route{true, "wlan0"}, Connect{p}, Stage{Attempt: 1, Stage: failure.Authenticate}, Waiting{1, 90 * time.Second, ""})
+		b.in(Start{}, Route{true, "wlan0"}, Connect{p}, Stage{Attempt: 1, Stage: failure.Authenticate}, Waiting{1, 90 * time.Second, "", ""})
 	}},
 	{"waiting for a code", func(b *bench, p *profile.Profile) {
-		b.in(Start{}, Route{true, "wlan0"}, Connect{p}, Stage{Attempt: 1, Stage: failure.Authenticate}, Waiting{1, 90 * time.Second, api.OTP})
+		b.in(Start{}, Route{true, "wlan0"}, Connect{p}, Stage{Attempt: 1, Stage: failure.Authenticate}, Waiting{1, 90 * time.Second, api.OTP, ""})
 	}},
 	{"failed on a wrong password", func(b *bench, p *profile.Profile) {
 		b.in(Start{}, Route{true, "wlan0"}, Connect{p}).down(failure.PPPBadCredentials)
@@ -80,7 +80,7 @@ var happenings = []struct {
 		b.in(ProfileChanged{p.ID, &q})
 	}},
 	{"profile removed", func(b *bench, p *profile.Profile) { b.in(ProfileChanged{p.ID, nil}) }},
-	{"a person is waited for", func(b *bench, _ *profile.Profile) { b.in(Waiting{b.attempt(), time.Minute, ""}) }},
+	{"a person is waited for", func(b *bench, _ *profile.Profile) { b.in(Waiting{b.attempt(), time.Minute, "", ""}) }},
 	{"the login goes on", func(b *bench, _ *profile.Profile) { b.in(Stage{Attempt: b.attempt(), Stage: failure.Network}) }},
 	{"up", func(b *bench, _ *profile.Profile) { b.in(Up{b.attempt(), network(11)}) }},
 	{"pushed routes", func(b *bench, _ *profile.Profile) { b.in(pushed(b.attempt(), 1)) }},

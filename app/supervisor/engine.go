@@ -30,7 +30,7 @@ func (m *Machine) try(now time.Time) {
 	m.attempt++
 	m.count++
 	m.engine, m.then, m.way = running, thenJudge, m.route
-	m.up, m.upAt, m.stages = false, time.Time{}, nil
+	m.up, m.upAt, m.stages, m.left = false, time.Time{}, nil, false
 	if m.chosen = m.hints.Server.IsValid(); m.chosen {
 		m.server = m.hints.Server
 	}
@@ -44,9 +44,12 @@ func (m *Machine) lacksSecrets(now time.Time) bool {
 	case !m.secrets:
 		m.fail(now, api.SecretMissing, "the helper keeps no secrets over its end")
 	case m.profile.AskPassword && m.spent:
-		// A code that works once is worthless now, and a password that is asked
-		// for each time is not kept.
+		// A password that is asked for each time is not kept, nor worth anything
+		// where it was a code.
 		m.askFor(now, []api.SecretName{api.Password})
+		m.rest(now)
+	case m.coded:
+		m.askFor(now, []api.SecretName{api.OTP})
 		m.rest(now)
 	default:
 		return false
@@ -115,15 +118,16 @@ func (m *Machine) waiting(now time.Time, in Waiting) {
 	}
 	m.setState(now, api.Waiting)
 	m.waitUntil, m.force = now.Add(in.Left), true
-	if m.ask = nil; in.Ask != "" {
-		m.ask = []api.SecretName{in.Ask}
+	if m.ask, m.prompt = nil, ""; in.Ask != "" {
+		m.ask, m.prompt = []api.SecretName{in.Ask}, in.Prompt
+		m.coded = m.coded || in.Ask == api.OTP
 	}
 }
 
 // waitOver ends Waiting: the gateway has gone on.
 func (m *Machine) waitOver(now time.Time) {
 	if m.state == api.Waiting {
-		m.ask = nil
+		m.ask, m.prompt = nil, ""
 		m.setState(now, m.base())
 	}
 }
@@ -206,6 +210,7 @@ func (m *Machine) down(now time.Time, in Down) {
 	if m.engine == idle || in.Attempt != m.attempt {
 		return
 	}
+	m.left = m.state == api.Waiting && len(m.ask) > 0
 	m.waitOver(now)
 	m.clear()
 	m.engine, m.stopAt, m.graceAt = idle, time.Time{}, time.Time{}
@@ -255,6 +260,11 @@ func (m *Machine) failed(now time.Time, f *failure.Failure) {
 	lost := m.lasted(now)
 	m.upAt = time.Time{}
 	switch {
+	case m.coded && f.Code == failure.PPPBadCredentials:
+		m.rest(now) // another code comes with another question, which a person has to want
+	case m.left && m.repeat && f.Code == failure.PPPApprovalTimeout:
+		m.askFor(now, []api.SecretName{api.OTP}) // nobody was there
+		m.rest(now)
 	case v.Do == Ask && m.profile != nil:
 		names := []api.SecretName{v.Ask}
 		if v.Ask == "" {

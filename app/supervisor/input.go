@@ -79,7 +79,13 @@ type Waiting struct {
 	// Ask is what to give to the gateway with Answer; "": the person approves
 	// elsewhere, on a phone.
 	Ask api.SecretName
+	// Prompt is how the gateway asks for that, in its own words.
+	Prompt string
 }
+
+// Coded says that the gateway asked for a code and was given the one that came with
+// the request.
+type Coded struct{ Attempt uint64 }
 
 // Up says that the gateway has given a network, at first or another one. The
 // tunnel's interface is there.
@@ -142,6 +148,7 @@ func (Shutdown) input()       {}
 func (Server) input()         {}
 func (Stage) input()          {}
 func (Waiting) input()        {}
+func (Coded) input()          {}
 func (Up) input()             {}
 func (Learned) input()        {}
 func (Applied) input()        {}

@@ -366,7 +366,7 @@ func (w *world) step(firewallFails bool) {
 	case 8:
 		w.input(Wake{})
 	case 9:
-		w.input(Waiting{n, time.Duration(w.r.IntN(90)) * time.Second, []api.SecretName{"", api.OTP}[w.r.IntN(2)]})
+		w.input(Waiting{n, time.Duration(w.r.IntN(90)) * time.Second, []api.SecretName{"", api.OTP}[w.r.IntN(2)], ""})
 	case 10:
 		w.input(Stage{n, failure.Resolve + failure.Stage(w.r.IntN(9)), w.r.IntN(2) == 0, nil})
 	case 11:

@@ -57,7 +57,7 @@ func (m *Machine) connect(now time.Time, p *profile.Profile) error {
 	case m.state == api.Disconnecting:
 		m.next, m.secrets = p, true
 	default:
-		m.secrets, m.waits, m.spent = true, 0, false
+		m.secrets, m.waits, m.spent, m.coded = true, 0, false, false
 		if m.profileChanged(now, ProfileChanged{p.ID, p}); m.engine == idle && m.trying() {
 			m.try(now)
 		}
@@ -94,7 +94,7 @@ func (m *Machine) begin(now time.Time, p *profile.Profile) {
 	m.wish, m.secrets, m.resume = true, true, false
 	m.first, m.repeat = true, false
 	m.count, m.waits, m.flaps, m.lostAt = 0, 0, 0, time.Time{}
-	m.failure, m.ask, m.askUntil, m.spent = nil, nil, time.Time{}, false
+	m.failure, m.ask, m.askUntil, m.spent, m.coded = nil, nil, time.Time{}, false, false
 	m.setState(now, api.Connecting)
 	m.try(now)
 }

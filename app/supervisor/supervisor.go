@@ -137,6 +137,8 @@ type Machine struct {
 	applied bool      // ApplyNetwork without ClearNetwork
 	upAt    time.Time // Connected since; zero: this try was not
 	spent   bool      // the password has been sent
+	coded   bool      // the gateway asks for a code at each login
+	left    bool      // what it asked for was not given
 	way     string    // the way to the gateway when it started
 	stages  []api.StageStatus
 	offered api.Network // as the engine said it
@@ -154,6 +156,7 @@ type Machine struct {
 	failure *api.FailureEvent
 	pending *failure.Failure // of an engine that is being stopped for it
 	ask     []api.SecretName
+	prompt  string // with ask, in Waiting
 
 	// Around it.
 	online bool
@@ -218,6 +221,8 @@ func (m *Machine) handle(now time.Time, in Input) error {
 		m.stage(now, in)
 	case Waiting:
 		m.waiting(now, in)
+	case Coded:
+		m.coded = m.coded || m.at(in.Attempt)
 	case Up:
 		m.networkUp(now, in)
 	case Learned:
@@ -351,7 +356,7 @@ func (m *Machine) Status(now time.Time) api.Status {
 	}
 	until := m.askUntil
 	if m.state == api.Waiting {
-		until = m.waitUntil
+		until, s.Prompt = m.waitUntil, m.prompt
 	}
 	if left := until.Sub(now); !until.IsZero() && left > 0 {
 		s.SecondsLeft = int((left + time.Second - 1) / time.Second)

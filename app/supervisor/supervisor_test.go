@@ -19,7 +19,7 @@ func TestStaleResults(t *testing.T) {
 	f := &failure.Failure{Code: failure.PPPBadCredentials}
 	stale := func(n uint64) {
 		t.Helper()
-		for _, in := range []Input{Server{n, network(1).Peer, ""}, Stage{n, failure.Link, true, nil}, Waiting{n, time.Minute, api.OTP}, Up{n, network(5)}, Applied{n}, ApplyFailed{n, f}} {
+		for _, in := range []Input{Server{n, network(1).Peer, ""}, Stage{n, failure.Link, true, nil}, Waiting{n, time.Minute, api.OTP, ""}, Up{n, network(5)}, Applied{n}, ApplyFailed{n, f}} {
 			if b.in(in); len(b.out.Effects) != 0 {
 				t.Errorf("%T of attempt %d: %s", in, n, b.said())
 			}
@@ -93,7 +93,7 @@ func TestConnectAgain(t *testing.T) {
 }
 
 func TestWaitingForAPerson(t *testing.T) {
-	b := newBench(t).in(Start{}, Connect{office()}, Stage{Attempt: 1, Stage: failure.Authenticate}, Waiting{1, 90 * time.Second, ""}).state(api.Waiting)
+	b := newBench(t).in(Start{}, Connect{office()}, Stage{Attempt: 1, Stage: failure.Authenticate}, Waiting{1, 90 * time.Second, "", ""}).state(api.Waiting)
 	b.after(30 * time.Second)
 	if got := b.m.Status(b.now).SecondsLeft; got != 60 {
 		t.Errorf("%d s left, want 60", got)
@@ -102,16 +102,45 @@ func TestWaitingForAPerson(t *testing.T) {
 	if !errors.Is(b.err, ErrNotAsked) {
 		t.Errorf("Answer = %v, want ErrNotAsked", b.err)
 	}
-	b.in(Waiting{1, 50 * time.Second, ""}, Stage{Attempt: 1, Stage: failure.Authenticate}).state(api.Waiting)
+	b.in(Waiting{1, 50 * time.Second, "", ""}, Stage{Attempt: 1, Stage: failure.Authenticate}).state(api.Waiting)
 	b.in(Stage{Attempt: 1, Stage: failure.Authenticate, Done: true}).state(api.Connecting)
 	if got := b.m.Status(b.now).SecondsLeft; got != 0 {
 		t.Errorf("%d s left, want none", got)
 	}
-	b.in(Waiting{1, time.Minute, api.OTP}).state(api.Waiting).asks(api.OTP).in(Answer{}).did("answer #1 otp").state(api.Connecting).asks()
-	b.in(Waiting{1, time.Minute, ""}, Waiting{1, 0, ""}).state(api.Connecting)
+	b.in(Waiting{1, time.Minute, api.OTP, ""}).state(api.Waiting).asks(api.OTP).in(Answer{}).did("answer #1 otp").state(api.Connecting).asks()
+	b.in(Waiting{1, time.Minute, "", ""}, Waiting{1, 0, "", ""}).state(api.Connecting)
 	// And at a try that is repeated.
-	b.online().after(time.Hour).down(failure.PathDead).in(Waiting{2, time.Minute, ""}).state(api.Waiting)
+	b = newBench(t).connected(office()).after(time.Hour).down(failure.PathDead).in(Waiting{2, time.Minute, "", ""}).state(api.Waiting)
 	b.in(Up{2, network(10)}).state(api.Reconnecting)
+}
+
+// A code is good once, and only a person has the next: nothing is tried without one.
+func TestCodes(t *testing.T) {
+	ask := func(attempt uint64, prompt string) Waiting { return Waiting{attempt, 90 * time.Second, api.OTP, prompt} }
+	b := newBench(t).in(Start{}, Connect{office()}, ask(1, "Code:")).state(api.Waiting).asks(api.OTP)
+	if got := b.m.Status(b.now); got.Prompt != "Code:" || got.SecondsLeft != 90 {
+		t.Errorf("asked %q for %d s", got.Prompt, got.SecondsLeft)
+	}
+	// A wrong one is told, and not asked for again by itself.
+	b.in(Answer{}).did("answer #1 otp").state(api.Connecting).asks().down(failure.PPPBadCredentials).state(api.Disconnected).asks().failure(failure.PPPBadCredentials)
+	if got := b.m.Status(b.now).Prompt; got != "" {
+		t.Errorf("the question %q is still there", got)
+	}
+	// Two questions.
+	b.in(Connect{office()}, ask(2, "Code:"), Answer{}).state(api.Connecting).in(ask(2, "Next code:")).state(api.Waiting).asks(api.OTP).in(Answer{}).did("answer #2 otp")
+	b.online().state(api.Connected)
+	// Lost: the next login takes another code.
+	b.after(time.Hour).down(failure.PathDead).state(api.Disconnected).asks(api.OTP)
+	b.after(time.Minute).did().in(Answer{}).state(api.Connecting).in(Coded{3}).online().state(api.Connected)
+	b.after(time.Hour).down(failure.GatewayClosed).state(api.Disconnected).asks(api.OTP)
+	// Whoever connects is asked by the gateway.
+	b.in(Connect{office()}).state(api.Connecting).asks()
+
+	// After a start nobody knows of codes; one question is left without an answer.
+	b = newBench(t).in(Start{Wish: &Wish{Profile: office()}, Secrets: true}).state(api.Reconnecting)
+	b.in(ask(1, "Code:")).state(api.Waiting).asks(api.OTP).after(90 * time.Second).down(failure.PPPApprovalTimeout).state(api.Disconnected).asks(api.OTP)
+	// A person who did not answer knows.
+	b = newBench(t).in(Start{}, Connect{office()}, ask(1, "")).down(failure.PPPApprovalTimeout).state(api.Disconnected).asks()
 }
 
 // A wrong password is forgotten, the other secrets wait for the right one, but
