@@ -191,11 +191,12 @@ func (h *helper) last() string {
 // bench is a desktop with all that is around it.
 type bench struct {
 	*Desktop
-	t      *testing.T
-	helper *helper
-	keys   *keys
-	store  *profile.Store
-	queue  chan func()
+	t        *testing.T
+	helper   *helper
+	keys     *keys
+	store    *profile.Store
+	notifier Notifier
+	queue    chan func()
 }
 
 // newBench starts a desktop with these profiles; with is changed before.
@@ -220,7 +221,7 @@ func newBench(t *testing.T, with func(b *bench), names ...string) *bench {
 	}
 	b.helper.start(t)
 	b.Desktop = New(Config{App: test.NewTempApp(t), Helper: client.New(b.helper.path), Store: b.store, Keys: b.keys, Version: "test",
-		System: "test", Do: func(f func()) { b.queue <- f }})
+		System: "test", Notifier: b.notifier, Do: func(f func()) { b.queue <- f }})
 	b.begin()
 	b.Show()
 	t.Cleanup(func() {

@@ -5,6 +5,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/client"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/platform/keyring"
+	"github.com/culvert-vpn/culvert/platform/notify"
 	"github.com/culvert-vpn/culvert/ui/theme"
 	"github.com/culvert-vpn/culvert/ui/viewmodel"
 	"github.com/culvert-vpn/culvert/ui/widgets"
@@ -38,15 +40,24 @@ type Login interface {
 	Set(on bool) error
 }
 
+// Notifier shows notifications; *notify.Notifier of platform/notify is one. One
+// goroutine uses it.
+type Notifier interface {
+	Show(ctx context.Context, note notify.Note) error
+	Close()
+}
+
 // Config is what the desktop runs with.
 type Config struct {
-	App     fyne.App
-	Helper  *client.Client
-	Store   *profile.Store
-	Keys    Keys
-	Login   Login // nil: there is no such thing here
-	Version string
-	System  string // for reports: "linux/amd64"
+	App    fyne.App
+	Helper *client.Client
+	Store  *profile.Store
+	Keys   Keys
+	Login  Login // nil: there is no such thing here
+	// Notifier shows notifications; nil, or where it cannot: Fyne does.
+	Notifier Notifier
+	Version  string
+	System   string // for reports: "linux/amd64"
 	// Programs is the folder with culvert and culvertd in it.
 	Programs string
 	// Minimise makes a window small, which Fyne cannot; nil: nothing can.
@@ -114,6 +125,7 @@ type Desktop struct {
 	said  atomic.Pointer[time.Time] // when the helper spoke last
 	start func(f func(ctx context.Context))
 	disk  chan func()
+	noted chan notify.Note // one; Fyne's goroutine replaces it
 	stop  context.CancelFunc
 	wg    sync.WaitGroup
 }
@@ -132,7 +144,7 @@ func New(cfg Config) *Desktop {
 	if cfg.Do == nil {
 		cfg.Do = fyne.Do
 	}
-	d := &Desktop{cfg: cfg, words: viewmodel.NewWords(translator{}), keychain: true, disk: make(chan func(), maxWrites), trayHost: true}
+	d := &Desktop{cfg: cfg, words: viewmodel.NewWords(translator{}), keychain: true, disk: make(chan func(), maxWrites), noted: make(chan notify.Note, 1), trayHost: true}
 	cfg.App.Settings().SetTheme(theme.New())
 	widgets.ReduceMotion(d.flag(prefReduceMotion))
 	d.build()
@@ -175,6 +187,7 @@ func (d *Desktop) begin() {
 	d.start(d.poll)
 	d.start(d.tick)
 	d.start(d.writes)
+	d.start(d.sendNotes)
 	d.start(d.lookForKeychain)
 	if d.cfg.TrayHost != nil {
 		d.start(d.lookForTray)
@@ -281,10 +294,45 @@ func (d *Desktop) profileOf(id string) *profile.Profile {
 	return nil
 }
 
+// noteTime is how long whoever shows notifications may take.
+const noteTime = 5 * time.Second
+
 // notify tells what is worth it, where the person is not looking.
 func (d *Desktop) notify(now time.Time) {
-	note := d.notes.Next(d.words, &d.model, d.profileOf(d.model.Profile(now).ID), d.focused && d.shown, now)
-	if note != nil && !d.flag(prefNoNotes) { // whoever shows them may not answer
-		d.start(func(context.Context) { d.cfg.App.SendNotification(fyne.NewNotification(note.Title, note.Body)) })
+	n := d.notes.Next(d.words, &d.model, d.profileOf(d.model.Profile(now).ID), d.focused && d.shown, now)
+	if n == nil || d.flag(prefNoNotes) {
+		return
 	}
+	select { // one that nobody has shown yet is old news
+	case <-d.noted:
+	default:
+	}
+	d.noted <- notify.Note{Title: n.Title, Body: n.Body}
+}
+
+// sendNotes runs beside Fyne, and has notes shown: the newest, if that takes long.
+func (d *Desktop) sendNotes(ctx context.Context) {
+	if d.cfg.Notifier != nil {
+		defer d.cfg.Notifier.Close()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case n := <-d.noted:
+			d.sendNote(ctx, n)
+		}
+	}
+}
+
+// sendNote shows a note, if somebody shows notes.
+func (d *Desktop) sendNote(ctx context.Context, n notify.Note) {
+	ctx, cancel := context.WithTimeout(ctx, noteTime)
+	defer cancel()
+	if d.cfg.Notifier != nil {
+		if err := d.cfg.Notifier.Show(ctx, n); !errors.Is(err, errors.ErrUnsupported) {
+			return // nobody shows it: the window and the tray say it as well
+		}
+	}
+	d.cfg.App.SendNotification(fyne.NewNotification(n.Title, n.Body))
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/culvert-vpn/culvert/platform/display"
 	"github.com/culvert-vpn/culvert/platform/keyring"
 	"github.com/culvert-vpn/culvert/platform/login"
+	"github.com/culvert-vpn/culvert/platform/notify"
 	"github.com/culvert-vpn/culvert/platform/single"
 	"github.com/culvert-vpn/culvert/ui"
 )
@@ -85,9 +86,11 @@ func run(args []string) error {
 	if err := lang.AddTranslationsFS(assets.Translations, "translations"); err != nil {
 		return err
 	}
-	d := ui.New(ui.Config{
+	var d *ui.Desktop
+	notifier := notify.New(notify.Config{Name: "Culvert", Entry: id, Open: "Culvert", Clicked: func() { fyne.Do(func() { d.Show() }) }})
+	d = ui.New(ui.Config{
 		App: app.NewWithID(id), Helper: client.New(os.Getenv("CULVERT_SOCKET")), Store: profile.NewStore(folders), Keys: keyring.New(),
-		Login: login.New(program, "--hidden"), Version: version.Text(), System: runtime.GOOS + "/" + runtime.GOARCH,
+		Login: login.New(program, "--hidden"), Notifier: notifier, Version: version.Text(), System: runtime.GOOS + "/" + runtime.GOARCH,
 		Programs: filepath.Dir(program), Minimise: minimise, TrayHost: display.TrayHost,
 	})
 	one.OnWanted(func(files []string) { fyne.Do(func() { d.Open(files) }) })
