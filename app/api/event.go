@@ -25,6 +25,7 @@ const (
 	ProfileInvalid      Code = "profile.invalid"
 	KeychainUnavailable Code = "keychain.unavailable"
 	SecretMissing       Code = "secret.missing"
+	ConnectionIdle      Code = "connection.idle" // and ended, as the profile wants it
 )
 
 // StageState is how far a stage is.

@@ -209,6 +209,11 @@ var table = map[api.Code]Entry{
 		"It moved to another network, or woke up from sleep.",
 		"Connect again.", 829},
 
+	api.ConnectionIdle: {
+		"The connection was idle",
+		"Nothing went through it for as long as the profile allows, so Culvert has disconnected.",
+		"Connect again when you need it, or allow a longer time: reconnect.idle_disconnect.", 828},
+
 	api.HelperNotRunning: {
 		"The helper is not running",
 		"The part of Culvert that changes the network did not answer.",

@@ -153,6 +153,9 @@ var windows = map[api.Code]Entry{
 		Advice: "Culvert can connect again with smaller packets.",
 	},
 
+	api.ConnectionIdle: {
+		Advice: "Connect again when you need it, or allow a longer time in the profile.",
+	},
 	api.HelperNotRunning: {
 		Title:  "One part is not running",
 		Cause:  "The helper makes the connection, and it does not answer.",

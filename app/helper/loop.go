@@ -140,6 +140,9 @@ func (l *loop) do(e supervisor.Effect) {
 		}
 	case supervisor.ApplyNetwork:
 		l.apply(e)
+	case supervisor.CountTraffic:
+		k := l.hub.stats()
+		l.next = append(l.next, supervisor.Traffic{Attempt: e.Attempt, Packets: k.RxPackets + k.TxPackets})
 	case supervisor.ClearNetwork:
 		l.clear()
 	case supervisor.SetFirewall:

@@ -84,8 +84,6 @@ group = "staff"
 [ppp]
 auth = ["eap-tls", "mschapv2", "mschap"]
 mppe = "require"
-[reconnect]
-idle_disconnect = "5m"
 `, []string{
 		`f.toml:4: ipsec.certificate: is not supported yet: leave it out or empty`,
 		`f.toml:5: ipsec.ca: is not supported yet: leave it out or empty`,
@@ -93,7 +91,6 @@ idle_disconnect = "5m"
 		`f.toml:8: ppp.auth: "eap-tls" is not supported yet; allowed: mschapv2, chap, pap, eap-mschapv2, eap-md5, eap-gtc`,
 		`f.toml:8: ppp.auth: "mschap" is not supported yet; allowed: mschapv2, chap, pap, eap-mschapv2, eap-md5, eap-gtc`,
 		`f.toml:9: ppp.mppe: "require" is not supported yet; allowed: off`,
-		`f.toml:11: reconnect.idle_disconnect: "5m" is not supported yet; allowed: "0"`,
 	}},
 	{"values of dns", minimal + `[dns]
 mode = "manual"

@@ -154,12 +154,7 @@ func (c *Reconnect) fields() []field {
 	return []field{
 		{"reconnect.on_drop", boolean(&c.OnDrop)},
 		{"reconnect.on_start", boolean(&c.OnStart)},
-		{"reconnect.idle_disconnect", parsed(&c.IdleDisconnect, func(s string) (Duration, error) {
-			if t, err := time.ParseDuration(s); err != nil || t != 0 {
-				return 0, fmt.Errorf("%q is not supported yet; allowed: \"0\"", s)
-			}
-			return 0, nil
-		})},
+		{"reconnect.idle_disconnect", duration(&c.IdleDisconnect, minInterval, maxLifetime, true)},
 	}
 }
 

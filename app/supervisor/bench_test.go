@@ -39,7 +39,7 @@ func pushed(attempt uint64, n byte) Learned {
 }
 
 // office is the profile of most tests, changed by the words of how: ks, nodrop,
-// onstart, ask, nopush.
+// onstart, ask, nopush, idle.
 func office(how ...string) *profile.Profile { return named(officeID, "Office", how...) }
 func home(how ...string) *profile.Profile   { return named(homeID, "Home", how...) }
 
@@ -52,6 +52,8 @@ func named(id, name string, how ...string) *profile.Profile {
 			p.Routing.KillSwitch = true
 		case "nodrop":
 			p.Reconnect.OnDrop = false
+		case "idle":
+			p.Reconnect.IdleDisconnect = profile.Duration(10 * time.Minute)
 		case "onstart":
 			p.Reconnect.OnStart = true
 		case "ask":
@@ -218,6 +220,8 @@ func show(e Effect) string {
 			s += fmt.Sprint(" with ", e.Network.Routes)
 		}
 		return s
+	case CountTraffic:
+		return fmt.Sprintf("count #%d", e.Attempt)
 	case ClearNetwork:
 		return "clear"
 	case SetFirewall:

@@ -60,6 +60,9 @@ type ApplyNetwork struct {
 	Network api.Network
 }
 
+// CountTraffic asks for the counters of the tunnel. Traffic follows.
+type CountTraffic struct{ Attempt uint64 }
+
 // ClearNetwork takes back whatever ApplyNetwork did.
 type ClearNetwork struct{}
 
@@ -137,6 +140,7 @@ func (FindWay) effect()       {}
 func (StopEngine) effect()    {}
 func (AnswerEngine) effect()  {}
 func (ApplyNetwork) effect()  {}
+func (CountTraffic) effect()  {}
 func (ClearNetwork) effect()  {}
 func (SetFirewall) effect()   {}
 func (ForgetSecrets) effect() {}

@@ -61,7 +61,7 @@ func (m *Machine) lacksSecrets(now time.Time) bool {
 func (m *Machine) stop(now time.Time, orderly bool, then sequel) {
 	m.clear()
 	m.engine, m.then = stopping, then
-	m.graceAt = time.Time{}
+	m.graceAt, m.idleAt = time.Time{}, time.Time{}
 	if m.stopAt = (time.Time{}); orderly {
 		m.stopAt = now.Add(stopWait)
 	}
@@ -183,6 +183,8 @@ func (m *Machine) networkApplied(now time.Time, in Applied) {
 	m.repeat = m.profile.Reconnect.OnDrop
 	m.failure = nil
 	m.setState(now, api.Connected)
+	m.packets = 0
+	m.watchIdle(now)
 	if m.profile.AskPassword && m.secrets {
 		m.do(ForgetSecrets{Only: []api.SecretName{api.Password}})
 	}
@@ -213,7 +215,7 @@ func (m *Machine) down(now time.Time, in Down) {
 	m.left = m.state == api.Waiting && len(m.ask) > 0
 	m.waitOver(now)
 	m.clear()
-	m.engine, m.stopAt, m.graceAt = idle, time.Time{}, time.Time{}
+	m.engine, m.stopAt, m.graceAt, m.idleAt = idle, time.Time{}, time.Time{}, time.Time{}
 	f, then := in.Failure, m.then
 	if m.pending != nil {
 		f, m.pending = m.pending, nil

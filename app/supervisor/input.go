@@ -119,6 +119,12 @@ type Down struct {
 	Failure *failure.Failure // nil: it was stopped
 }
 
+// Traffic says how many packets have gone through the tunnel so far, both ways.
+type Traffic struct {
+	Attempt uint64
+	Packets uint64
+}
+
 // FirewallFailed says that the last SetFirewall failed, and what was before is
 // left. It is the next input after it.
 type FirewallFailed struct{ Failure *failure.Failure }
@@ -154,6 +160,7 @@ func (Learned) input()        {}
 func (Applied) input()        {}
 func (ApplyFailed) input()    {}
 func (Down) input()           {}
+func (Traffic) input()        {}
 func (FirewallFailed) input() {}
 func (Route) input()          {}
 func (Sleep) input()          {}

@@ -116,6 +116,8 @@ var verdicts = map[api.Code]Verdict{
 	failure.GatewayRestarted: {Do: Retry, Soon: true, Why: whyLost},
 	failure.NetworkChanged:   {Do: Retry, Soon: true, Why: whyLost},
 
+	api.ConnectionIdle: {Do: Stop, Why: "nobody used it, and the profile wants it to end then"},
+
 	api.HelperNotRunning:    {Do: Stop, Why: whyMachine},
 	api.HelperNotAllowed:    {Do: Stop, Why: whyMachine},
 	api.ProfileInvalid:      {Do: Stop, Why: "only a person can mend the profile"},

@@ -126,6 +126,9 @@ func (w *world) expect(in Input, err error) {
 		if in.Profile != nil && w.queued != nil && w.queued.ID == in.ID {
 			w.queued = in.Profile
 		}
+	case Traffic:
+		// It was idle: as if somebody had disconnected, but for the kill switch.
+		w.closing = w.closing || w.m.state == api.Disconnecting && !w.leaving
 	case FirewallFailed:
 		w.excused = true
 		if w.m.state == api.Disconnecting {
@@ -203,6 +206,10 @@ func (w *world) execute(out Output) {
 				w.fatal("routes %v, pushed were %v, wanted %t", got, w.learned, e.Profile.Routing.FromGateway)
 			}
 			w.applied = true
+		case CountTraffic:
+			if w.engine != running || e.Attempt != w.attempt || !w.applied {
+				w.fatal("packets are counted of engine %d #%d, network %t", w.engine, w.attempt, w.applied)
+			}
 		case ClearNetwork:
 			w.applied = false
 		case SetFirewall:
@@ -310,7 +317,7 @@ func (w *world) settled() {
 // profiles are what people choose from; each time it is read anew.
 func (w *world) profile() *profile.Profile {
 	var how []string
-	for _, h := range []string{"nodrop", "onstart", "split", "ask", "nopush"} {
+	for _, h := range []string{"nodrop", "onstart", "split", "ask", "nopush", "idle"} {
 		if w.r.IntN(4) == 0 {
 			how = append(how, h)
 		}
@@ -402,6 +409,7 @@ func (w *world) step(firewallFails bool) {
 		}
 		w.input(Down{n, f})
 	case 21:
+		w.input(Traffic{n, uint64(w.r.IntN(3))})
 		if w.r.IntN(60) == 0 {
 			w.input(Shutdown{})
 		}

@@ -169,11 +169,14 @@ func (m *Machine) profileChanged(now time.Time, in ProfileChanged) {
 		m.hints, m.server = Hints{}, netip.Addr{}
 	}
 	switch {
-	case m.state == api.Blocked:
-		m.rest(now) // the kill switch may be off now
+	case m.state == api.Blocked || m.resume:
+		m.rest(now) // the kill switch may be off now, or on
 	case m.engine == running && m.up:
 		if m.state == api.Connected {
 			m.repeat = in.Profile.Reconnect.OnDrop
+			if old.Reconnect.IdleDisconnect != in.Profile.Reconnect.IdleDisconnect {
+				m.watchIdle(now)
+			}
 		}
 		if !reflect.DeepEqual(old.Routing, in.Profile.Routing) || !reflect.DeepEqual(old.DNS, in.Profile.DNS) {
 			if !m.combine() {

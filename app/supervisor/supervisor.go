@@ -144,6 +144,7 @@ type Machine struct {
 	offered api.Network // as the engine said it
 	learned *Learned    // what the gateway pushed since; nil: nothing, or it cannot be applied
 	network api.Network // both, as far as the profile takes it
+	packets uint64      // through the tunnel, at the last look
 	server  netip.Addr  // being tried, connected, or the last that was
 	chosen  bool        // it is the one of this try
 
@@ -164,8 +165,9 @@ type Machine struct {
 	asleep bool
 
 	// Deadlines; zero: none.
-	retryAt, stopAt, graceAt, wakeAt, askUntil, firewallAt time.Time
-	waitUntil                                              time.Time // the engine's own
+	retryAt, stopAt, graceAt, wakeAt, askUntil, firewallAt, idleAt time.Time
+	waitUntil                                                      time.Time // the engine's own
+	quietSince                                                     time.Time // nothing has gone through the tunnel
 
 	// What was told.
 	persisted   *Wish
@@ -233,6 +235,8 @@ func (m *Machine) handle(now time.Time, in Input) error {
 		m.applyFailed(now, in)
 	case Down:
 		m.down(now, in)
+	case Traffic:
+		m.traffic(now, in)
 	case FirewallFailed:
 		m.firewallFailed(now, in)
 	case Route:
@@ -252,6 +256,9 @@ func (m *Machine) Advance(now time.Time, out *Output) {
 	}
 	if due(&m.stopAt, now) && m.engine == stopping {
 		m.do(StopEngine{Attempt: m.attempt})
+	}
+	if due(&m.idleAt, now) && m.state == api.Connected {
+		m.do(CountTraffic{m.attempt})
 	}
 	if due(&m.graceAt, now) && m.state == api.Connected {
 		m.restart(now, false, "there has been no network for "+flapGrace.String())
@@ -286,7 +293,7 @@ func (m *Machine) Deadline() time.Time {
 	if m.over {
 		return first
 	}
-	for _, t := range []time.Time{m.retryAt, m.stopAt, m.graceAt, m.wakeAt, m.askUntil, m.firewallAt} {
+	for _, t := range []time.Time{m.retryAt, m.stopAt, m.graceAt, m.wakeAt, m.askUntil, m.firewallAt, m.idleAt} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
 		}

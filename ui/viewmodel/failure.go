@@ -94,6 +94,8 @@ var remedies = map[api.Code]Action{
 	failure.GatewayRestarted: TryAgain,
 	failure.NetworkChanged:   TryAgain,
 
+	api.ConnectionIdle: TryAgain,
+
 	api.HelperNotRunning:    StartHelper,
 	api.HelperNotAllowed:    AllowMe,
 	api.ProfileInvalid:      OpenProfile,
