@@ -214,7 +214,7 @@ func (l *loop) event(now time.Time, e stack.Event) {
 	case stack.Question:
 		l.asked++
 		if l.cfg.Ask != nil {
-			l.cfg.Ask(now, &Question{Question: e, session: l.Session, number: l.asked})
+			l.cfg.Ask(now, l.ask(e, l.asked))
 		}
 	case stack.Trace:
 		if up, ok := e.Event.(ike.Phase1Up); ok {

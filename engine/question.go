@@ -8,24 +8,27 @@ import (
 // Question is what the gateway asks a person.
 type Question struct {
 	stack.Question
-	session *Session
-	number  int // counts from 1
+	// Answer gives the gateway what it asks for, and overwrites code. Any goroutine
+	// may call it, and waits for the session to take it; what comes too late, or to
+	// a question that another one took the place of, is lost.
+	Answer func(code secret.Secret)
 }
 
-// Answer gives the gateway what it asks for, and overwrites code. Any goroutine may
-// call it; what comes too late, or to a question that another one took the place
-// of, is lost.
-func (q *Question) Answer(code secret.Secret) {
-	m := message{code: code, asked: q.number}
+// ask makes the number-th question of a session.
+func (s *Session) ask(q stack.Question, number int) *Question {
+	return &Question{q, func(code secret.Secret) { s.answer(message{code: code, asked: number}) }}
+}
+
+func (s *Session) answer(m message) {
 	select {
-	case q.session.control <- m:
-	case <-q.session.ended:
+	case s.control <- m:
+	case <-s.ended:
 		m.discard()
 		return
 	}
 	select {
-	case <-q.session.ended: // perhaps it was before
-		q.session.drain()
+	case <-s.ended: // perhaps it was before
+		s.drain()
 	default:
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/dataplane"
 	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/secret"
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
 
@@ -24,10 +25,45 @@ type attempt struct {
 	cancel context.CancelFunc
 	abort  chan struct{} // closed: there is no time to take leave of the gateway
 
-	mu      sync.Mutex // guards what follows
-	session dial.Session
-	stopped bool
-	orderly bool
+	mu       sync.Mutex // guards what follows
+	session  dial.Session
+	stopped  bool
+	orderly  bool
+	question *engine.Question // that is open; nil: none
+	code     secret.Secret    // for the first question; nil: a person is asked
+}
+
+// asked takes a question of the engine's; given says that it is answered.
+func (a *attempt) asked(q *engine.Question) (given bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.code == nil {
+		a.question = q
+		return false
+	}
+	go q.Answer(a.code) // not by the engine itself, which has to take it
+	a.code = nil
+	return true
+}
+
+// answer gives code, which it takes, to the question that is open.
+func (a *attempt) answer(code secret.Secret) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.question == nil {
+		code.Zero()
+		return
+	}
+	go a.question.Answer(code)
+	a.question = nil
+}
+
+// forget overwrites a code that nobody asked for.
+func (a *attempt) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.code.Zero()
+	a.code = nil
 }
 
 // stop ends the attempt wherever it is. Down comes later. An orderly end can be
@@ -73,11 +109,14 @@ func (l *loop) start(e supervisor.StartEngine) {
 	l.engine = a
 	l.engineWorks(true)
 	secrets := l.secrets.Clone()
+	l.secrets.Forget(api.OTP)
+	a.code, secrets.OTP = secrets.OTP, nil
 	h, direct := l.Helper, l.killed
 	go func() {
 		err := h.connect(ctx, a, e, secrets, direct)
 		cancel()
 		secrets.Zero()
+		a.forget()
 		h.engineWorks(false)
 		h.inputs.put(request{in: supervisor.Down{Attempt: e.Attempt, Failure: failureOf(err)}})
 	}()
@@ -115,8 +154,16 @@ func (h *Helper) connect(ctx context.Context, a *attempt, e supervisor.StartEngi
 		},
 		Device: r.device,
 		Events: r.event,
+		Ask: func(_ time.Time, q *engine.Question) {
+			if a.asked(q) {
+				r.put(supervisor.Coded{Attempt: e.Attempt})
+				return
+			}
+			r.put(supervisor.Waiting{Attempt: e.Attempt, Left: q.Left, Ask: api.OTP, Prompt: q.Prompt})
+		},
 	}
 	s, err := d.Dial(ctx)
+	a.forget()
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/dataplane"
 	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/secret"
 	"github.com/culvert-vpn/culvert/engine/stack"
 	"github.com/culvert-vpn/culvert/platform/dns"
 	"github.com/culvert-vpn/culvert/platform/firewall"
@@ -41,6 +42,8 @@ type fakeSystem struct {
 	learned func(time.Time, dhcp.Options)
 	taken   netip.Prefix // SetRoutes refuses it
 	ways    map[netip.Addr]string
+	prompts []string // what Connect asks a person
+	codes   []string // and was told
 }
 
 func (f *fakeSystem) note(format string, args ...any) {
@@ -71,6 +74,9 @@ func (f *fakeSystem) Connect(ctx context.Context, cfg engine.Config) (dial.Sessi
 		return nil, refuse
 	}
 	cfg.Events(time.Now(), stack.StageDone{Stage: failure.Phase1, Detail: []stack.Detail{{Key: "suite", Value: "x"}}})
+	if err := f.ask(ctx, cfg); err != nil {
+		return nil, err
+	}
 	s := &fakeSession{ended: make(chan struct{})}
 	if _, err := cfg.Device(ctx, stack.Network{Local: netip.MustParseAddr("10.99.0.10"), Peer: netip.MustParseAddr("10.99.0.1"),
 		DNS: []netip.Addr{netip.MustParseAddr("10.99.0.1")}, MTU: 1400, Suite: "aes128gcm16"}); err != nil {
@@ -80,6 +86,29 @@ func (f *fakeSystem) Connect(ctx context.Context, cfg engine.Config) (dial.Sessi
 	f.session = s
 	f.mu.Unlock()
 	return s, nil
+}
+
+// ask has a person give the code 424242, as often as there are prompts.
+func (f *fakeSystem) ask(ctx context.Context, cfg engine.Config) error {
+	for _, prompt := range f.prompts {
+		given := make(chan string, 1)
+		cfg.Ask(time.Now(), &engine.Question{Question: stack.Question{Prompt: prompt, Left: time.Minute}, Answer: func(code secret.Secret) {
+			given <- string(code)
+			code.Zero()
+		}})
+		select {
+		case code := <-given:
+			f.mu.Lock()
+			f.codes = append(f.codes, code)
+			f.mu.Unlock()
+			if code != "424242" {
+				return &failure.Failure{Stage: failure.Authenticate, Code: failure.PPPBadCredentials}
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (f *fakeSystem) Tunnel(int) (dataplane.Device, string, error) {

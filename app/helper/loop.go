@@ -2,6 +2,7 @@ package helper
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -84,7 +85,10 @@ func (l *loop) take(r request) {
 		}
 	}
 	l.out.Reset()
-	err := l.machine.Handle(now, r.in, &l.out)
+	err := l.lacking(now, r)
+	if err == nil {
+		err = l.machine.Handle(now, r.in, &l.out)
+	}
 	if err == nil && r.secrets != nil {
 		if _, fresh := r.in.(supervisor.Connect); fresh {
 			l.secrets.Zero()
@@ -101,6 +105,21 @@ func (l *loop) take(r request) {
 	if r.answer != nil {
 		r.answer <- err
 	}
+}
+
+// errNothingGiven is an answer without what is asked for.
+var errNothingGiven = errors.New("helper: the answer lacks what is asked for")
+
+// lacking refuses an answer to the gateway that says nothing.
+func (l *loop) lacking(now time.Time, r request) error {
+	if _, ok := r.in.(supervisor.Answer); !ok || r.secrets == nil {
+		return nil
+	}
+	s := l.machine.Status(now)
+	if s.State == api.Waiting && len(s.Ask) > 0 && len(*r.secrets.Slot(s.Ask[0])) == 0 {
+		return errNothingGiven
+	}
+	return nil
 }
 
 // step gives the machine one input of our own.
@@ -138,6 +157,8 @@ func (l *loop) do(e supervisor.Effect) {
 		if l.engine != nil && l.engine.number == e.Attempt {
 			l.engine.stop(e.Orderly)
 		}
+	case supervisor.AnswerEngine:
+		l.answer(e)
 	case supervisor.ApplyNetwork:
 		l.apply(e)
 	case supervisor.CountTraffic:
@@ -158,6 +179,17 @@ func (l *loop) do(e supervisor.Effect) {
 	case supervisor.Finished:
 		l.finished = true
 	}
+}
+
+// answer gives the engine the code that came with the request, which is not kept.
+func (l *loop) answer(e supervisor.AnswerEngine) {
+	code := l.secrets.OTP
+	l.secrets.OTP = nil
+	if l.engine == nil || l.engine.number != e.Attempt || e.Secret != api.OTP {
+		code.Zero()
+		return
+	}
+	l.engine.answer(code)
 }
 
 // tell logs an event and hands it to whoever watches.

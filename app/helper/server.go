@@ -124,6 +124,8 @@ func (h *Helper) ask(w http.ResponseWriter, r *http.Request, q request) {
 		answer(w, struct{}{})
 	case errors.As(err, &busy):
 		refuse(w, http.StatusConflict, "helper.connected", "“"+busy.Profile.Name+"” is connected: disconnect it first")
+	case errors.Is(err, errNothingGiven):
+		answerError(w, http.StatusUnprocessableEntity, api.Error{Code: api.SecretMissing, Message: "the answer lacks what is asked for", Missing: []api.SecretName{api.OTP}})
 	case errors.Is(err, supervisor.ErrNotAsked):
 		refuse(w, http.StatusConflict, "helper.not-asked", "nothing is asked for at present")
 	default:
