@@ -178,6 +178,13 @@ func (h *helper) becomes(s api.Status) {
 	}
 }
 
+// count is how many requests there were.
+func (h *helper) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.requests)
+}
+
 // last is the last request; "": there was none.
 func (h *helper) last() string {
 	h.mu.Lock()

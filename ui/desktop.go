@@ -108,6 +108,8 @@ type Desktop struct {
 
 	removed *deleted // what can be undone
 
+	supplied string // what the helper was given secrets for last, or was to be
+
 	helperVersion string
 	heard         bool // the helper has answered once, or that it does not is sure
 	problemAt     time.Time

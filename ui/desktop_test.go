@@ -109,6 +109,38 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestSupply is a helper that was started anew and goes on with what was wanted:
+// it gets the secrets out of the keychain, once, and no wrong one again.
+func TestSupply(t *testing.T) {
+	b := newBench(t, nil, "Office", "Home")
+	wants := func(name string, code api.Code, since time.Time) api.Status {
+		s := b.of(name, api.Disconnected)
+		s.Since, s.Ask, s.Failure = since, []api.SecretName{api.PSK, api.Password}, &api.FailureEvent{Code: code}
+		return s
+	}
+	begun := time.Now()
+	s := wants("Office", api.SecretMissing, begun)
+	b.helper.becomes(s)
+	answer := `{"psk":"key of Office","password":"word of Office"}`
+	b.until("the answer", func() bool { return b.helper.last() == answer })
+	b.helper.becomes(s) // the stream was cut, and begins with the same
+	b.helper.becomes(wants("Office", failure.PPPBadCredentials, begun.Add(time.Second)))
+	b.until("the failure", func() bool { return b.model.Failure() != nil && b.model.Failure().Code == failure.PPPBadCredentials })
+	b.helper.becomes(wants("Office", api.SecretMissing, begun.Add(time.Minute))) // started anew once more
+	b.until("another answer", func() bool { return b.helper.count() == 2 })
+
+	// What is not kept is asked for.
+	b.keys.mu.Lock()
+	delete(b.keys.values, b.id("Home")+" password")
+	b.keys.mu.Unlock()
+	b.chosen(b.id("Home"))
+	b.helper.becomes(wants("Home", api.SecretMissing, begun.Add(time.Hour)))
+	b.until("the question", func() bool { return b.home.model != nil && b.home.model.Remedy.Does == viewmodel.TypeNow })
+	b.remedy(b.home.item, b.home.model, viewmodel.TypeNow)
+	b.until("the field", func() bool { return b.dialog != nil })
+	b.want("the requests", b.helper.count(), 2)
+}
+
 // TestHelper is a helper that goes, hangs, and comes back, while the window does
 // what it is asked for.
 func TestHelper(t *testing.T) {

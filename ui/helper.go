@@ -8,6 +8,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/client"
 	"github.com/culvert-vpn/culvert/app/profile"
+	"github.com/culvert-vpn/culvert/platform/keyring"
 	"github.com/culvert-vpn/culvert/ui/viewmodel"
 )
 
@@ -90,11 +91,33 @@ func (d *Desktop) look(ctx context.Context, wantVersion bool) (version string, s
 func (d *Desktop) hear(e api.Event) {
 	d.heard = true
 	d.model.Hear(time.Now(), e)
+	if s, ok := e.(api.Status); ok {
+		d.supply(s)
+	}
 	d.goOn()
 	if d.trial != nil {
 		d.trial.look(d)
 	}
 	d.refresh()
+}
+
+// supply gives a helper that was started anew the secrets that it has had, out of
+// the keychain, without asking anybody: once for each time that it asks. Where they
+// are not kept, the page of the profile asks.
+func (d *Desktop) supply(s api.Status) {
+	asked := s.Profile.ID + s.Since.String()
+	if !client.ForTheAsking(s) || d.supplied == asked {
+		return
+	}
+	d.supplied = asked
+	d.start(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, unlockTime)
+		defer cancel()
+		_, err := d.cfg.Helper.Supply(ctx, d.cfg.Store, d.cfg.Keys, s)
+		if errors.Is(err, keyring.ErrUnavailable) {
+			d.do(func() { d.keychain = false; d.refresh() })
+		}
+	})
 }
 
 func (d *Desktop) alive(version string, state api.State, stats *api.StatsEvent) {
