@@ -39,7 +39,7 @@ func inNamespace(t *testing.T) {
 		"link set culvert0 up", // the first time, the kernel gives it a queue to keep
 		"link set culvert0 down",
 	)
-	n.AwaitUp("eth0", "wlan0", "docker0")
+	n.AwaitUp("eth0", "router0", "wlan0", "router1", "docker0", "container0")
 }
 
 func ip(t *testing.T, command string) string {
@@ -265,7 +265,7 @@ func TestSystemSplitTunnel(t *testing.T) {
 	for _, c := range []string{"link set eth0 up", "addr add 2001:db8::10/64 dev eth0 nodad", "route add default via 192.0.2.1 metric 100", "-6 route add default via 2001:db8::1", "route add 10.20.0.0/16 via 192.0.2.2"} {
 		ip(t, c)
 	}
-	testroom.Here(t).AwaitUp("eth0")
+	testroom.Here(t).AwaitUp("eth0", "router0")
 	reset(t, m)
 	same(t, "after Clear", sorted(everything(t)), sorted(before)) // eth0's IPv6 came back in another order
 }

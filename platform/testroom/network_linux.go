@@ -13,6 +13,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // Network is a network namespace. It has no name in the file system, and ends
@@ -141,8 +142,9 @@ func (n *Network) IP(commands ...string) string {
 	return said.String()
 }
 
-// AwaitUp waits until interfaces run: after "link set up" a veth gets its
-// carrier in the background.
+// AwaitUp waits until interfaces run, and all addresses are good: after "link
+// set up" a veth gets its carrier in the background, and then its link-local
+// address, which is tentative for a moment.
 func (n *Network) AwaitUp(names ...string) {
 	n.t.Helper()
 	links := make(chan netlink.LinkUpdate, 16)
@@ -165,4 +167,13 @@ func (n *Network) AwaitUp(names ...string) {
 			n.t.Fatalf("%q do not come up", names)
 		}
 	}
+	Eventually(n.t, "good addresses", func() bool {
+		var all []netlink.Addr
+		n.Do(func() {
+			var err error
+			all, err = netlink.AddrList(nil, netlink.FAMILY_V6)
+			Must(n.t, err)
+		})
+		return !slices.ContainsFunc(all, func(a netlink.Addr) bool { return a.Flags&unix.IFA_F_TENTATIVE != 0 })
+	})
 }
