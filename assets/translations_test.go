@@ -56,7 +56,7 @@ func everyText(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	args := map[string]string{}
-	for _, name := range strings.Fields("Ago All Code D Date Field From H Helper ID Left M N Name Received Sample Sent Server Text Time Title To Try User What Why Window Windows") {
+	for _, name := range strings.Fields("Ago All Code D Date Field From H Helper ID Left M N Name Prompt Received Sample Sent Server Text Time Title To Try User What Why Window Windows") {
 		args[name] = "7"
 	}
 	for key, want := range texts {

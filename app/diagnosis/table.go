@@ -120,10 +120,10 @@ var table = map[api.Code]Entry{
 	failure.PPPAuthMethodRefused: {
 		"The gateway wants another way of signing in",
 		"It insists on a method that the profile does not allow.",
-		"Add the method named in the evidence to ppp.auth in the profile.", 919},
+		"Add the method named in the evidence to ppp.auth in the profile. If it names TLS or PEAP, ask the administrator for another one.", 919},
 	failure.PPPBadCredentials: {
 		"Wrong user name or password",
-		"The gateway knows this way of signing in, but not this user with this password.",
+		"The gateway knows this way of signing in, but not this user with this password. Where it asked for a code, that may have been wrong, used or too old.",
 		"Enter both again. Some gateways want the domain as well, or user@hub.", 691},
 	failure.PPPPasswordExpired: {
 		"The password has expired",

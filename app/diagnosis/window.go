@@ -95,7 +95,7 @@ var windows = map[api.Code]Entry{
 	},
 	failure.PPPAuthMethodRefused: {
 		Cause:  "It insists on a way that this profile does not allow.",
-		Advice: "Allow the way that the details name. Plain passwords travel only inside the encryption.",
+		Advice: "Allow the way that the details name. If they name TLS or PEAP, ask your administrator for another way.",
 	},
 	failure.PPPBadCredentials: {
 		Cause:  "The gateway did not accept this password for {{.User}}. The pre-shared key is right.",

@@ -309,6 +309,10 @@ func TestCountdown(t *testing.T) {
 	if c.Left != 1 || c.Code == nil || c.Code.Secret != api.OTP || c.Code.Hidden || c.Code.Field != "Code" || c.Code.Send.Does != SendCode {
 		t.Errorf("a code: %+v %+v", c, c.Code)
 	}
+	c = w.Countdown(heard(api.Status{State: api.Waiting, SecondsLeft: 9, Ask: []api.SecretName{api.OTP}, Prompt: "Code\u202e\x1b:"}), office(), noon)
+	if c.Sentence != "The gateway says: Code  :" {
+		t.Errorf("its own words: %q", c.Sentence)
+	}
 	c = w.Countdown(heard(api.Status{State: api.Waiting, Ask: []api.SecretName{api.Password}}), office(), noon)
 	if !c.Code.Hidden || c.Code.Field != "Password" || c.Code.Secret != api.Password {
 		t.Errorf("a password: %+v", c.Code)

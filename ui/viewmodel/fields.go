@@ -103,7 +103,7 @@ var fieldSpecs = []fieldSpec{
 	{key: "l2tp.source_port", section: "l2tp", kind: NumberField, sample: "1701", help: true},
 	{key: "l2tp.data_sequencing", section: "l2tp", kind: TickField},
 
-	{key: "ppp.auth", section: "ppp", kind: ListField, choices: []string{"mschapv2", "chap", "pap", "eap-mschapv2", "eap-md5", "eap-tls", "mschap"}, sample: "mschapv2", help: true},
+	{key: "ppp.auth", section: "ppp", kind: ListField, choices: []string{"mschapv2", "chap", "pap", "eap-mschapv2", "eap-md5", "eap-gtc", "eap-tls", "mschap"}, sample: "mschapv2", help: true},
 	{key: "ppp.mru", section: "ppp", kind: NumberField, sample: "1280", help: true},
 	{key: "ppp.mppe", section: "ppp", kind: ChoiceField, choices: []string{"auto", "off", "require"}, help: true},
 	{key: "ppp.echo_interval", section: "ppp", kind: SpanField, sample: "30s", help: true},

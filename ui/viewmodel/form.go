@@ -205,7 +205,7 @@ func (w *Words) choice(key, value string) string {
 
 // methodNames are the ways to sign in by the names that they have everywhere.
 var methodNames = map[string]string{"mschapv2": "MS-CHAPv2", "chap": "CHAP", "pap": "PAP", "mschap": "MS-CHAP",
-	"eap-mschapv2": "EAP-MSCHAPv2", "eap-md5": "EAP-MD5", "eap-tls": "EAP-TLS"}
+	"eap-mschapv2": "EAP-MSCHAPv2", "eap-md5": "EAP-MD5", "eap-gtc": "EAP-GTC", "eap-tls": "EAP-TLS"}
 
 // fault is why a field needs a look. That it does app/profile has said; here are
 // the words.

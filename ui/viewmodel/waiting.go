@@ -44,6 +44,9 @@ func (w *Words) Countdown(m *Model, p *profile.Profile, now time.Time) *Countdow
 		c.Code = w.codeBox(m.Status.Ask)
 	}
 	c.Title, c.Sentence = w.Text("waiting."+what+".title"), w.Text("waiting."+what+".sentence")
+	if c.Code != nil && m.Status.Prompt != "" {
+		c.Sentence = w.with("waiting.code.asks", "Prompt", line(m.Status.Prompt))
+	}
 	return c
 }
 

@@ -111,6 +111,7 @@ func states() []*Model {
 	}
 	add(api.Status{State: api.Waiting, SecondsLeft: 72, Stages: stagesTo(failure.Authenticate)})
 	add(api.Status{State: api.Waiting, SecondsLeft: 72, Ask: []api.SecretName{api.OTP}, Stages: stagesTo(failure.Authenticate)})
+	add(api.Status{State: api.Waiting, SecondsLeft: 72, Ask: []api.SecretName{api.OTP}, Prompt: "Token code:", Stages: stagesTo(failure.Authenticate)})
 	add(api.Status{State: api.Waiting, SecondsLeft: 1, Ask: []api.SecretName{api.Password}, Stages: stagesTo(failure.Authenticate)})
 	for _, nat := range []string{"none", "local", "remote", "both"} {
 		list := stagesTo(failure.Connected)
