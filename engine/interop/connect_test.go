@@ -25,6 +25,7 @@ type stage struct {
 	bytes   int64
 	suite   string // of phase 2, as the client has to report it; empty: whatever
 	phase1  string
+	method  string // to sign in by, as above
 }
 
 // connects is what every case has in common: it connects, moves data both ways,
@@ -47,6 +48,9 @@ func connects(t *testing.T, g *lab.Gateway, s stage) {
 		if got := done.Detail["suite"]; got != s.phase1 {
 			t.Errorf("suite of phase 1: %q, want %q", got, s.phase1)
 		}
+	}
+	if got := stageDone(c, "authenticate").Detail["method"]; s.method != "" && got != s.method {
+		t.Errorf("signed in by %q, want %q", got, s.method)
 	}
 	lab.Reach(t, from, g.Inside)
 	lab.Ping(t, from, g.Inside, 5, 56)
@@ -103,6 +107,13 @@ func linuxStages(d lab.Daemon) []stage {
 		{name: "source ports 500, 4500 and 1701", bytes: little,
 			profile: lab.Profile{"ipsec.source_ports": `"standard"`, "l2tp.source_port": "1701"}},
 		{name: "full mode", bytes: little, profile: lab.Profile{"routing.mode": `"full"`, "routing.include": "[]"}},
+	}
+	if d == lab.StrongSwan { // the same pppd as beside Libreswan
+		stages = append(stages,
+			// By a second connection: see ppp.Error.TryEAP.
+			stage{name: "eap alone, with the usual methods", gateway: auth("eap"), bytes: little},
+			stage{name: "eap-mschapv2", gateway: auth("eap"), profile: lab.Profile{"ppp.auth": lab.List("eap-mschapv2")}, method: "EAP-MSCHAPv2", bytes: little},
+			stage{name: "eap-md5", gateway: auth("eap"), profile: lab.Profile{"ppp.auth": lab.List("eap-md5")}, method: "EAP-MD5", bytes: little})
 	}
 	for _, esp := range strings.Fields("aes128gcm16 aes256gcm16 aes256-sha256 aes256-sha1 aes128-sha1 3des-sha1") {
 		stages = append(stages, stage{name: esp, gateway: lab.LinuxOptions{ESP: []string{esp}}, bytes: little, suite: esp})

@@ -25,7 +25,7 @@ type failing struct {
 
 // failures are the ways not to connect to a Linux gateway.
 func failures(d lab.Daemon) []failing {
-	return []failing{
+	all := []failing{
 		{name: "wrong key", secrets: lab.Secrets{PSK: "wrong"}, code: "ike.psk-mismatch"},
 		{name: "wrong password", secrets: lab.Secrets{Password: "wrong"}, code: "ppp.bad-credentials"},
 		{name: "wrong password, chap", gateway: lab.LinuxOptions{Auth: []string{"chap"}},
@@ -43,6 +43,15 @@ func failures(d lab.Daemon) []failing {
 		// It has no way to there either, and drops in silence.
 		{name: "nobody there", profile: lab.Profile{"servers": lab.List("192.0.2.1")}, code: "ike.no-answer"},
 	}
+	if d == lab.StrongSwan { // the same pppd as beside Libreswan
+		eap := lab.LinuxOptions{Auth: []string{"eap"}}
+		all = append(all,
+			failing{name: "wrong password, eap-mschapv2", gateway: eap, profile: lab.Profile{"ppp.auth": lab.List("eap-mschapv2")},
+				secrets: lab.Secrets{Password: "wrong"}, code: "ppp.bad-credentials"},
+			failing{name: "no common method within EAP", gateway: eap, profile: lab.Profile{"ppp.auth": lab.List("eap-gtc")},
+				code: "ppp.auth-method-refused"})
+	}
+	return all
 }
 
 // fails is what every such case has in common: it also leaves nothing behind.

@@ -12,7 +12,8 @@ import (
 // TestOurGateway has the stock Linux client judge culvert gateway.
 func TestOurGateway(t *testing.T) {
 	t.Parallel()
-	g := lab.StartOurs(t, `phase1 = ["aes256-sha256-modp2048", "3des-sha1-modp1024"]`)
+	// EAP first: who refuses that is asked for another method.
+	g := lab.StartOurs(t, `phase1 = ["aes256-sha256-modp2048", "3des-sha1-modp1024"]`, `auth = ["eap-mschapv2", "mschapv2", "chap"]`)
 	g.Watch(t)
 	t.Run("ike-scan", func(t *testing.T) { scans(t, g) })
 	for _, tt := range []struct {
@@ -21,7 +22,7 @@ func TestOurGateway(t *testing.T) {
 		stock lab.StockOptions
 	}{
 		{"direct", much, lab.StockOptions{ESP: "aes128gcm16"}},
-		{"behind NAT", little, lab.StockOptions{NAT: true, ESP: "aes256-sha1"}},
+		{"behind NAT, EAP-MSCHAPv2", little, lab.StockOptions{NAT: true, EAP: true, ESP: "aes256-sha1"}},
 		{"3des-sha1-modp1024", little, lab.StockOptions{IKE: "3des-sha1-modp1024", ESP: "3des-sha1"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -33,6 +34,18 @@ func TestOurGateway(t *testing.T) {
 			g.Empty(t)
 		})
 	}
+}
+
+// TestOurEAP has the stock client judge EAP with MD5, which it is asked for alone.
+func TestOurEAP(t *testing.T) {
+	t.Parallel()
+	g := lab.StartOurs(t, `auth = ["eap-md5"]`)
+	g.Watch(t)
+	s := g.StartStock(t, lab.StockOptions{EAP: true})
+	s.Connect(t, g.Inside)
+	s.Transfers(t, g, little)
+	s.Disconnect(t)
+	g.Empty(t)
 }
 
 // scans has ike-scan ask what the gateway takes: what the configuration names,

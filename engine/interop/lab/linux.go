@@ -42,8 +42,8 @@ const (
 // LinuxOptions is how a Linux gateway is set up.
 type LinuxOptions struct {
 	Daemon Daemon
-	// Auth is what pppd demands, in pppd's names: mschap-v2, chap, pap. With
-	// several it asks for CHAP first. None: mschap-v2.
+	// Auth is what pppd demands, in pppd's names: mschap-v2, chap, pap, eap. With
+	// several it asks for EAP first, then for CHAP. None: mschap-v2.
 	Auth []string
 	// IKE and ESP are what it accepts, by the suites' names. None: all that
 	// the daemon has and an L2TP client may want.
@@ -255,6 +255,7 @@ type Stock struct {
 type StockOptions struct {
 	NAT      bool
 	IKE, ESP string // aes256-sha256-modp2048 and aes128-sha1 when empty
+	EAP      bool   // takes EAP, too
 }
 
 // StartStock boots a stock client next to the gateway.
@@ -269,7 +270,11 @@ func (g *Gateway) StartStock(tb testing.TB, o StockOptions) *Stock {
 	b := g.bed
 	out := b.script(tb, "rootfs", string(StrongSwan))
 	tree := out[strings.LastIndexByte(out, '\n')+1:]
-	b.lay(tb, "client", map[string]string{"IKE": o.IKE, "ESP": o.ESP}, "guest", "strongswan", "client")
+	refuse := "refuse-eap"
+	if o.EAP {
+		refuse = ""
+	}
+	b.lay(tb, "client", map[string]string{"IKE": o.IKE, "ESP": o.ESP, "REFUSE": refuse}, "guest", "strongswan", "client")
 	s := &Stock{b, "inet", stockDirect}
 	router := "198.51.100.254"
 	if o.NAT {
