@@ -17,7 +17,7 @@ const maxResident = 40 << 20
 // proc(5)).
 func (p *program) resident(t *testing.T) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestSystemMemory(t *testing.T) {
 	if busy > maxResident {
 		t.Errorf("%.1f MB resident, want at most %.1f MB", mb(busy), mb(maxResident))
 	}
-	if status := p.stop(t); status != 0 {
+	if status := p.stop(); status != 0 {
 		t.Errorf("status %d after SIGTERM, want 0:\n%s", status, strings.Join(p.seen, "\n"))
 	}
 }

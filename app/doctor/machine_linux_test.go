@@ -4,11 +4,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
-	"github.com/vishvananda/netns"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 func TestTun(t *testing.T) {
@@ -24,34 +23,9 @@ func TestTun(t *testing.T) {
 	}
 }
 
-// ownNetwork puts the test into a network of its own.
-func ownNetwork(t *testing.T) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("this test makes a network namespace: run it as root")
-	}
-	runtime.LockOSThread()
-	before, err := netns.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns, err := netns.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := netns.Set(before); err != nil {
-			t.Fatal(err) // the thread stays locked and ends with the test
-		}
-		ns.Close()
-		before.Close()
-		runtime.UnlockOSThread()
-	})
-}
-
 // Somebody else has the port, and it is us who can tell.
 func TestPorts(t *testing.T) {
-	ownNetwork(t)
+	testroom.Own(t)
 	const proc = "/proc/thread-self" // of the test's network
 	if c := ports(proc, false); c.Verdict != Good {
 		t.Errorf("free: %+v", c)

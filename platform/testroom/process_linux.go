@@ -197,6 +197,13 @@ func (p *Process) Wait() error {
 	return p.err
 }
 
+// Status waits for its end, and gives its exit status; -1: a signal ended it.
+func (p *Process) Status() int {
+	p.t.Helper()
+	_ = p.Wait() // the state tells
+	return p.cmd.ProcessState.ExitCode()
+}
+
 // Signal sends it a signal.
 func (p *Process) Signal(s syscall.Signal) {
 	p.t.Helper()
