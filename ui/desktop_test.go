@@ -247,6 +247,40 @@ func TestImport(t *testing.T) {
 	b.want("nothing was understood: nothing is added", b.list.Total(), 2)
 }
 
+// TestReport saves and copies what tells of nobody, and of gateways.
+func TestReport(t *testing.T) {
+	b := newBench(t, func(b *bench) {
+		entries, err := b.store.List()
+		must(b.t, err)
+		entries[0].Profile.Name = "Erika at work"
+		_, err = b.store.Save(entries[0])
+		must(b.t, err)
+	}, "Office")
+	s := b.of("Erika at work", api.Disconnected)
+	s.Failure = &api.FailureEvent{Stage: failure.Authenticate, Code: failure.PPPBadCredentials, Evidence: []string{"CHAP of alice: E=691", "gw.example.com"}}
+	b.helper.becomes(s)
+	b.until("the failure", func() bool { return b.home.model != nil })
+	b.typed(viewmodel.Key{Name: "C", Ctrl: true, Shift: true})
+	page := &logPage{d: b.Desktop}
+	page.log.Add(time.Now(), api.LogEvent{Level: "info", Message: "info connect profile=\"Erika at work\" user=alice server=gw.example.com"})
+	page.log.Filter("nothing of that kind") // all of it is reported, whatever is shown
+	for what, text := range map[string]string{"the report": page.report(), "the copy": b.cfg.App.Clipboard().Content()} {
+		if strings.Contains(text, "alice") || strings.Contains(text, "Erika") {
+			t.Errorf("%s tells of a person:\n%s", what, text)
+		}
+		if !strings.Contains(text, "gw.example.com") || !strings.Contains(text, "ppp.bad-credentials") {
+			t.Errorf("%s lacks what support needs:\n%s", what, text)
+		}
+	}
+	if !strings.Contains(page.report(), "connect profile=") {
+		t.Errorf("the report has no log:\n%s", page.report())
+	}
+	page.save()
+	if text := b.dialogText(); !strings.Contains(text, "Names and addresses of gateways") {
+		t.Errorf("before it is saved it says %s", text)
+	}
+}
+
 // TestFailure leads from a refused password to its field.
 // TestOpen is the program started with files: what they hold is shown, and added
 // only when the person says so.

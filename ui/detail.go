@@ -62,7 +62,7 @@ func newProfilePage(d *Desktop) *profilePage {
 				d.remedy(p.item, p.model, a)
 			}
 		},
-		Copy: d.copyText,
+		Copy: func(report string) { d.copyText(d.anonymous(report)) },
 		Log:  func() { d.act(viewmodel.OpenLog, "") },
 	})
 	p.steps = widgets.NewStepsBox()
@@ -220,6 +220,6 @@ func (p *profilePage) focus(k viewmodel.Kind, key string) {
 // copyReport copies what support wants to know, if a failure is shown.
 func (p *profilePage) copyReport() {
 	if p.model != nil {
-		p.d.copyText(p.model.Report)
+		p.d.copyText(p.d.anonymous(p.model.Report))
 	}
 }

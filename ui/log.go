@@ -9,6 +9,7 @@ import (
 	fynetheme "fyne.io/fyne/v2/theme"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/logging"
 	"github.com/culvert-vpn/culvert/ui/theme"
 	"github.com/culvert-vpn/culvert/ui/viewmodel"
 	"github.com/culvert-vpn/culvert/ui/widgets"
@@ -58,7 +59,7 @@ func (d *Desktop) logPage() *view {
 	p.follow = widgets.NewCheck(m.Follow, func(on bool) { p.log.SetFollow(on); p.list.SetFollow(on) })
 	p.follow.Set(m.Follow, true, true)
 	p.list.SetFollow(true)
-	save := widgets.NewIconButton(widgets.Quiet, fynetheme.DocumentSaveIcon(), m.Save.Text, "", func() { d.saveFile("culvert-log.txt", []byte(p.report())) })
+	save := widgets.NewIconButton(widgets.Quiet, fynetheme.DocumentSaveIcon(), m.Save.Text, "", p.save)
 	copyLog := widgets.NewIconButton(widgets.Quiet, fynetheme.ContentCopyIcon(), m.Copy.Text, "", func() { d.copyText(d.words.LogText(&p.log)) })
 	header := widgets.NewHeader(widgets.NewBackButton(d.words.Text("header.back"), d.back), copyLog, save)
 	header.Set(m.Title, "")
@@ -115,7 +116,16 @@ func (p *logPage) changed() {
 	p.list.Reload()
 }
 
-// report is the log with what support asks first.
+// save asks whether what is in the report may be known, and saves it.
+func (p *logPage) save() {
+	d := p.d
+	q := d.words.SaveQuestion()
+	d.choose(q.Question, q.More, []answer{{text: q.No}, {text: q.Yes, filled: true, do: func() {
+		d.saveFile("culvert-report.txt", []byte(p.report()))
+	}}})
+}
+
+// report is the log with what support asks first. It tells of nobody.
 func (p *logPage) report() string {
 	d := p.d
 	var b strings.Builder
@@ -123,6 +133,30 @@ func (p *logPage) report() string {
 	if card := d.home.model; card != nil {
 		b.WriteString("\n" + card.Report)
 	}
-	b.WriteString("\n" + d.words.LogText(&p.log))
-	return b.String()
+	b.WriteString("\n" + p.log.Whole())
+	return d.anonymous(b.String())
+}
+
+// minName is the length from which the name of a profile is looked for: shorter
+// ones occur in any log.
+const minName = 4
+
+// anonymous is text for support: user names and names of profiles are taken out,
+// and what else tells of a person. Gateways stay, also where a profile has the name
+// of one.
+func (d *Desktop) anonymous(text string) string {
+	var words []string
+	servers := ""
+	for _, i := range d.list.Items() {
+		if p := i.Entry.Profile; p != nil {
+			words = append(words, p.Login(), p.User, p.Domain)
+			servers += strings.Join(p.Servers, "\n") + "\n"
+		}
+	}
+	for _, i := range d.list.Items() {
+		if name := i.Entry.Name(); len(name) >= minName && !strings.Contains(servers, name) {
+			words = append(words, name)
+		}
+	}
+	return logging.Anonymous(text, words...)
 }

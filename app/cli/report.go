@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/culvert-vpn/culvert/app/logging"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/app/version"
-	"github.com/culvert-vpn/culvert/engine/secret"
 )
 
 var reportCommand = &command{
@@ -147,56 +145,10 @@ func (r *report) log(ctx context.Context) {
 
 // redacted is text without what tells of the person.
 func (r *report) redacted(text string) string {
-	var words []string
 	if p := r.profile; p != nil {
-		words = append(words, p.Login(), p.User, p.Domain)
+		return logging.Anonymous(text, p.Login(), p.User, p.Domain)
 	}
-	if name, err := os.Hostname(); err == nil {
-		words = append(words, name)
-	}
-	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
-		words = append(words, home)
-	}
-	for _, v := range []string{"USER", "LOGNAME", "USERNAME"} {
-		words = append(words, os.Getenv(v))
-	}
-	// The home directory before the name that is in it.
-	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
-	var hide logging.Secrets
-	for _, w := range words {
-		if !slices.Contains(common, w) {
-			defer hide.Add(secret.Secret(w))()
-			text = maskWord(text, w)
-		}
-	}
-	return hide.Mask(text)
-}
-
-// common are names that tell of nobody, and occur in every report.
-var common = []string{"", "root", "user", "localhost", "culvert", "vpn", "gateway"}
-
-// maskWord masks a short name, which is looked for as a whole word: it may be a
-// part of any other.
-func maskWord(text, word string) string {
-	isWord := func(b byte) bool {
-		return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80
-	}
-	var out strings.Builder
-	for {
-		i := strings.Index(text, word)
-		if i < 0 {
-			out.WriteString(text)
-			return out.String()
-		}
-		end := i + len(word)
-		out.WriteString(text[:i])
-		if i > 0 && isWord(text[i-1]) || end < len(text) && isWord(text[end]) {
-			out.WriteString(word)
-		} else {
-			out.WriteString(logging.Masked)
-		}
-		text = text[end:]
-	}
+	return logging.Anonymous(text)
 }
 
 // systemName is the operating system with its version.

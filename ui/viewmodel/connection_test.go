@@ -258,7 +258,7 @@ func TestCard(t *testing.T) {
 		{c.Do, `Type the password again and watch Caps Lock. If your company uses Windows accounts, put its name in front: COMPANY\alice.`},
 		{c.Remedy.Text, "Type the password again"}, {c.Field, FieldPassword}, {c.Reached, "The tunnel is open"}, {c.Stopped, "Sign in"},
 		{c.DetailsSummary, "ppp.bad-credentials, known on Windows as error 691"}, {c.Details, "ppp.bad-credentials\nWindows: 691\nstage: authenticate\nE=691 R=1"},
-		{c.Copied, "Copied. It holds no passwords or keys."},
+		{c.Copied, "Copied. It holds no passwords, keys or user names."},
 	} {
 		if x.got != x.want {
 			t.Errorf("%q, want %q", x.got, x.want)

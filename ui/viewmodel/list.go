@@ -50,8 +50,9 @@ type UndoBar struct {
 	Left       time.Duration
 }
 
-// Switch asks before something that takes another thing's place.
-type Switch struct{ Question, Yes, No string }
+// Switch asks before something that takes another thing's place, or cannot be taken
+// back. More is a sentence below the question; "": none.
+type Switch struct{ Question, More, Yes, No string }
 
 // List is the list of profiles: which are shown, in what order, and which one is
 // chosen. Its zero value is an empty list. A row is made when it is asked for, so

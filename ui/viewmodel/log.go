@@ -140,6 +140,20 @@ func (w *Words) LogText(l *Log) string {
 	return b.String()
 }
 
+// Whole is all lines, shown or not, for support: in English, by UTC.
+func (l *Log) Whole() string {
+	var b strings.Builder
+	for _, x := range l.lines {
+		b.WriteString(x.at.UTC().Format("2006-01-02T15:04:05.000Z") + "  " + levelKeys[x.level] + "  " + x.text + "\n")
+	}
+	return b.String()
+}
+
+// SaveQuestion asks, before a report is saved, whether what is in it may be known.
+func (w *Words) SaveQuestion() Switch {
+	return Switch{Question: w.Text("report.question"), Yes: w.Text("report.save"), No: w.Text("editor.cancel"), More: w.Text("report.holds")}
+}
+
 // LogPage is the words of the log page.
 type LogPage struct {
 	Title, Filter, Follow string

@@ -167,7 +167,7 @@ func TestOtherProfile(t *testing.T) {
 	if _, ask := heard(api.Status{State: api.Disconnecting}).Replaces("home", noon); ask {
 		t.Error("one that ends is in the way")
 	}
-	if got := w.SwitchQuestion("Office", "Home lab"); got != (Switch{"Disconnect Office and connect Home lab?", "Disconnect and connect", "Keep Office"}) {
+	if got := w.SwitchQuestion("Office", "Home lab"); got != (Switch{Question: "Disconnect Office and connect Home lab?", Yes: "Disconnect and connect", No: "Keep Office"}) {
 		t.Errorf("SwitchQuestion = %+v", got)
 	}
 	if s := w.Panel(heard(api.Status{State: api.Blocked}), home, History{}, noon); s.Kind != Blocked {

@@ -266,6 +266,7 @@ func walkPages(t *testing.T, w *Words, plain *profile.Profile) {
 	w.ConnectTo(profile.Default())
 	w.SecretLabel(api.PSK)
 	w.Terminal()
+	w.SaveQuestion()
 	w.Close()
 	w.DemoName()
 	w.Header(item(plain))
