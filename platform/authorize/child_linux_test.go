@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/platform/ipc"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -143,7 +144,7 @@ type client struct {
 // connectAs has a process of another user connect to a socket of ours.
 func connectAs(t *testing.T, uid int, bus string, groups ...string) *client {
 	t.Helper()
-	path := filepath.Join(publicDir(t), "run", "culvertd.sock")
+	path := filepath.Join(testroom.Scratch(t), "run", "culvertd.sock")
 	l, err := ipc.Listen(path)
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +166,7 @@ func connectAs(t *testing.T, uid int, bus string, groups ...string) *client {
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	late := time.AfterFunc(30*time.Second, func() { _ = c.cmd.Process.Kill() }) // who waits for its words gets none
+	late := time.AfterFunc(testroom.Patience, func() { _ = c.cmd.Process.Kill() }) // who waits for its words gets none
 	t.Cleanup(func() {
 		late.Stop()
 		stdin.Close()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/platform/ipc"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
 )
@@ -88,7 +89,7 @@ func testPatience(t *testing.T, a *Authorizer, bus string) {
 
 // TestDeadline has a system bus that takes connections and says nothing.
 func TestDeadline(t *testing.T) {
-	path := publicDir(t) + "/bus"
+	path := testroom.Scratch(t) + "/bus"
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)

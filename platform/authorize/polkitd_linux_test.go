@@ -1,19 +1,17 @@
 package authorize
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
 )
@@ -36,63 +34,8 @@ const rules = `polkit.addRule(function(action, subject) {
 });
 `
 
-// need is the path of a program.
-func need(t *testing.T, name, debian string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatalf("%v: this test needs the Debian package %s", err, debian)
-	}
-	return path
-}
-
-// logged starts cmd, shows what it says if the test fails, and ends it with the
-// test.
-func logged(t *testing.T, cmd *exec.Cmd) {
-	t.Helper()
-	var out bytes.Buffer
-	if cmd.Stdout == nil {
-		cmd.Stdout = &out
-	}
-	cmd.Stderr = &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s said:\n%s", filepath.Base(cmd.Path), &out)
-		}
-	})
-}
-
-// publicDir is a directory that every user can read.
-func publicDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "authorize")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// startBus starts a bus with the rights of the system's one, and gives its
-// address.
-func startBus(t *testing.T) string {
-	t.Helper()
-	dir := publicDir(t)
-	config := filepath.Join(dir, "bus.conf")
-	text := fmt.Sprintf(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path=%s/bus</listen>
-  <auth>EXTERNAL</auth>
+// policy is that of the system's bus, as far as polkit goes.
+const policy = `
   <policy context="default">
     <allow user="*"/>
     <allow send_type="signal"/>
@@ -106,33 +49,23 @@ func startBus(t *testing.T) string {
   </policy>
   <include>/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>
   <policy user="root"><allow own="org.freedesktop.PolicyKit1"/></policy>
-</busconfig>
-`, dir)
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(need(t, "dbus-daemon", "dbus-daemon"), "--config-file="+config, "--nofork", "--nopidfile", "--print-address=1")
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	cmd.Stdout = w
-	logged(t, cmd)
-	w.Close()
-	address, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		t.Fatalf("dbus-daemon gives no address: %v", err)
-	}
-	return strings.TrimSpace(address)
+`
+
+// startBus starts a bus with the rights of the system's one, and gives its
+// address.
+func startBus(t *testing.T) string {
+	t.Helper()
+	return testroom.NewBus(t, "", policy).Address
 }
 
 // startPolkit starts polkitd with our action and the rules, and waits until it
 // answers.
 func startPolkit(t *testing.T, bus string) {
 	t.Helper()
-	need(t, polkitd, "polkitd")
-	dir := publicDir(t)
+	if _, err := os.Stat(polkitd); err != nil {
+		t.Fatalf("%v: packaging/linux/need unit installs it", err)
+	}
+	dir := testroom.Scratch(t)
 	policy, err := os.ReadFile(Action[:strings.LastIndexByte(Action, '.')] + ".policy")
 	if err != nil {
 		t.Fatal(err)
@@ -151,8 +84,8 @@ func startPolkit(t *testing.T, bus string) {
 	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(cmd.Environ(), childVar+"=polkitd "+dir, "DBUS_SYSTEM_BUS_ADDRESS="+bus)
-	logged(t, cmd)
-	late := time.After(30 * time.Second)
+	testroom.Here(t).Launch(cmd)
+	late := time.After(testroom.Patience)
 	for {
 		select {
 		case s := <-signals:
@@ -176,32 +109,11 @@ func testBus(t *testing.T, bus string) *dbus.Conn {
 	return conn
 }
 
-// execPolkit becomes polkitd, which sees dir's actions and rules in place of
-// the machine's. Nobody else sees that: the mounts are in a namespace of their
-// own, and go with it.
+// execPolkit becomes polkitd, which sees dir's actions and rules in place of the
+// machine's. Nobody else sees that.
 func execPolkit(dir string) error {
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("new mount namespace: %w", err)
-	}
-	// In a chroot, / is no mount that could be made private. Entering the own
-	// namespace leaves the chroot, and the descriptor leads back.
-	root, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
+	if err := testroom.Private(); err != nil {
 		return err
-	}
-	ns, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	if err := unix.Setns(ns, unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("setns: %w", err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("private mounts: %w", err)
-	}
-	if err := errors.Join(unix.Fchdir(root), unix.Chroot(".")); err != nil {
-		return fmt.Errorf("chroot: %w", err)
 	}
 	for from, to := range map[string]string{"actions": actionsDir, "rules": rulesDir} {
 		if err := unix.Mount(filepath.Join(dir, from), to, "", unix.MS_BIND, ""); err != nil {

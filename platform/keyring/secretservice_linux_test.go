@@ -1,18 +1,15 @@
 package keyring
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -31,15 +28,6 @@ const (
 	prompterInterface = "org.gnome.keyring.internal.Prompter"
 )
 
-func need(t *testing.T, name, debian string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatalf("%v: this test needs the Debian package %s", err, debian)
-	}
-	return path
-}
-
 // session is a session bus of the test's own, which starts no services.
 type session struct {
 	home string
@@ -50,52 +38,10 @@ type session struct {
 
 func startSession(t *testing.T) *session {
 	t.Helper()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "bus.conf")
-	text := fmt.Sprintf(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:path=%s/bus</listen>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-`, dir)
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(need(t, "dbus-daemon", "dbus-daemon"), "--config-file="+config, "--nofork", "--nopidfile", "--print-address=1")
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := false
-	end := func() {
-		if !ended {
-			ended = true
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
-	}
-	t.Cleanup(end)
-	address, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("dbus-daemon gives no address: %v", err)
-	}
-	address = strings.TrimSpace(address)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-	s := &session{home: dir, end: end}
+	dir, bus := t.TempDir(), testroom.NewBus(t, "", "")
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", bus.Address)
+	s := &session{home: dir, end: bus.Kill, conn: bus.Connect()}
 	s.env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	if s.conn, err = dbus.Connect(address); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.conn.Close() })
 	// go-keyring keeps one connection for the whole process. The next test needs
 	// another, and gets it once this one has ended.
 	t.Cleanup(func() {
@@ -103,7 +49,7 @@ func startSession(t *testing.T) *session {
 		if err != nil {
 			return // never used, and the bus is gone
 		}
-		end()
+		bus.Kill()
 		<-shared.Context().Done()
 	})
 	return s
@@ -117,22 +63,12 @@ func (s *session) startKeyring(t *testing.T) {
 	if err := s.conn.AddMatchSignal(dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, secretsName)); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(need(t, "gnome-keyring-daemon", "gnome-keyring"), "--unlock", "--components=secrets", "--foreground")
+	here := testroom.Here(t)
+	cmd := here.Command("gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground")
 	cmd.Env = s.env
 	cmd.Stdin = strings.NewReader("the keyring's own password")
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("gnome-keyring-daemon said:\n%s", &out)
-		}
-	})
-	late := time.After(30 * time.Second)
+	here.Launch(cmd)
+	late := time.After(testroom.Patience)
 	for {
 		select {
 		case sig := <-signals:

@@ -28,6 +28,9 @@ func cache() string {
 	if dir := os.Getenv("CULVERT_LAB_CACHE"); dir != "" {
 		return dir
 	}
+	if os.Geteuid() != 0 { // who is not root makes no devices
+		return os.TempDir()
+	}
 	return "/var/cache/culvert-lab"
 }
 
