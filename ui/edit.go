@@ -55,9 +55,13 @@ func (d *Desktop) edit(i viewmodel.Item, field string) {
 	own := *p
 	e := i.Entry
 	e.Profile = &own
+	from := d.view
 	d.start(func(ctx context.Context) {
 		kept := d.keptSecrets(ctx, p)
 		d.do(func() {
+			if d.view != from {
+				return // the person has gone elsewhere
+			}
 			d.open(func() *view { return d.editor(editing{entry: e, kept: kept, field: field}) })
 		})
 	})

@@ -45,10 +45,26 @@ func (t *tray) refresh(now time.Time) {
 			menu.Items[i].IsQuit = true
 		}
 	}
-	t.app.SetSystemTrayMenu(menu)
-	if glyph {
-		t.app.SetSystemTrayIcon(trayIcon(m.Glyph))
-	}
+	t.draw(func() {
+		t.app.SetSystemTrayMenu(menu)
+		if glyph {
+			t.app.SetSystemTrayIcon(trayIcon(m.Glyph))
+		}
+	})
+}
+
+// gone says that there is no tray any more.
+func (t *tray) gone() { t.app, t.d.trayHost = nil, false }
+
+// draw changes the tray. It is a name on the session's bus, and where that has
+// ended Fyne panics: the window lives on without a tray.
+func (t *tray) draw(f func()) {
+	defer func() {
+		if recover() != nil {
+			t.gone()
+		}
+	}()
+	f()
 }
 
 // trayIcon is a glyph as the system's panel wants it: macOS colours it itself; on

@@ -102,6 +102,7 @@ func (d *Desktop) quit() {
 func (d *Desktop) exit() {
 	d.rememberSize()
 	d.forgetNow()
+	d.tray.gone() // what comes from now on is not shown there: Fyne would panic
 	d.cfg.App.Quit()
 }
 

@@ -99,7 +99,7 @@ func NewProfileList(texts ListTexts, act ListActions) *ProfileList {
 }
 
 // SetModel changes what it shows. What is chosen is scrolled into sight when it
-// changes.
+// changes, and when other rows are shown.
 func (l *ProfileList) SetModel(m ListModel) {
 	before, after := chosen(l.model.Rows), chosen(m.Rows)
 	was, is := "", ""
@@ -109,9 +109,10 @@ func (l *ProfileList) SetModel(m ListModel) {
 	if after >= 0 {
 		is = m.Rows[after].Key
 	}
+	other := len(m.Rows) != len(l.model.Rows) // of a search, or without one
 	l.model = m
 	l.rows.list.reload()
-	if is != was && after >= 0 {
+	if (is != was || other) && after >= 0 {
 		l.rows.list.reveal(after)
 	}
 	l.none.SetText(m.None)
