@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
@@ -26,13 +24,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// room is a machine with the helper on it, and a gateway outside of it:
-//
-//	client, the helper in a root directory of its own      world
-//	  eth0  192.0.2.10  -----------------------------  out0  192.0.2.1, 198.51.100.1 the gateway
-//
-// The desktop runs in the client's network, and sees the machine's files: fonts,
-// OpenGL. Of the helper it sees the socket.
+// room is a machine with the helper on it: the helper has a root directory of its
+// own, and the desktop sees the machine's files: fonts, OpenGL. Of the helper it
+// sees the socket. See newRoom for its network.
 type room struct {
 	t             *testing.T
 	dir           string // the helper's root
@@ -41,12 +35,11 @@ type room struct {
 	client, world netns.NsHandle
 }
 
-func newRoom(t *testing.T) *room {
+// root makes the helper's root directory.
+func (r *room) root() {
+	t := r.t
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Fatal("this test makes network namespaces, interfaces and routes: run it as root")
-	}
-	r := &room{t: t, dir: t.TempDir(), home: t.TempDir(), client: namespace(t), world: namespace(t)}
+	r.dir, r.home = t.TempDir(), t.TempDir()
 	must(t, os.Chmod(r.dir, 0o755))
 	for _, d := range []string{"dev/net", "etc", "run", "tmp", "usr/sbin", "var/lib", "proc"} {
 		must(t, os.MkdirAll(filepath.Join(r.dir, d), 0o755))
@@ -59,44 +52,18 @@ func newRoom(t *testing.T) *room {
 	}
 	must(t, os.WriteFile(filepath.Join(r.dir, "etc/resolv.conf"), []byte("nameserver 198.51.100.1\n"), 0o644))
 	r.socket = filepath.Join(r.dir, "run/culvert/culvertd.sock")
-	in(t, r.world, func() {
-		ip(t, "link add out0 type veth peer name eth0")
-		eth0, err := netlink.LinkByName("eth0")
-		must(t, err)
-		must(t, netlink.LinkSetNsFd(eth0, int(r.client)))
-		for _, c := range []string{"addr add 192.0.2.1/24 dev out0", "link set out0 up", "addr add 198.51.100.1/32 dev lo"} {
-			ip(t, c)
-		}
-	})
-	in(t, r.client, func() {
-		for _, c := range []string{"addr add 192.0.2.10/24 dev eth0", "link set eth0 up", "route add default via 192.0.2.1"} {
-			ip(t, c)
-		}
-	})
-	return r
 }
 
-func namespace(t *testing.T) netns.NsHandle {
-	t.Helper()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before, err := netns.Get()
-	must(t, err)
-	defer before.Close()
-	ns, err := netns.New()
-	must(t, err)
-	t.Cleanup(func() { ns.Close() })
-	lo, err := netlink.LinkByName("lo")
-	if err == nil {
-		err = netlink.LinkSetUp(lo)
-	}
-	must(t, errors.Join(err, netns.Set(before)))
-	return ns
-}
+// here is the network of the test itself.
+const here = netns.NsHandle(-1)
 
 // in calls f in a network. What f starts stays there.
 func in(t *testing.T, ns netns.NsHandle, f func()) {
 	t.Helper()
+	if ns == here {
+		f()
+		return
+	}
 	runtime.LockOSThread()
 	before, err := netns.Get()
 	must(t, err)
@@ -112,19 +79,18 @@ func in(t *testing.T, ns netns.NsHandle, f func()) {
 	f()
 }
 
-func ip(t *testing.T, args string) {
-	t.Helper()
-	if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
-		t.Fatalf("ip %s: %v: %s", args, err, out)
-	}
-}
-
 // eventually waits until ok: the machine may be busy.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
+	eventuallyEvery(t, 20*time.Millisecond, what, ok)
+}
+
+// eventuallyEvery looks that often, for what is measured.
+func eventuallyEvery(t *testing.T, pause time.Duration, what string, ok func() bool) {
+	t.Helper()
 	end := time.NewTimer(30 * time.Second)
 	defer end.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for !ok() {
 		select {

@@ -64,6 +64,7 @@ type entry struct {
 	id      int32
 	label   string
 	enabled bool
+	ticked  bool
 }
 
 // menu is the program's menu as it is now.
@@ -95,6 +96,8 @@ func (h *trayHost) menu(item string) []entry {
 		if on, ok := props["enabled"].Value().(bool); ok {
 			e.enabled = on
 		}
+		state, _ := props["toggle-state"].Value().(int32)
+		e.ticked = state == 1
 		entries = append(entries, e)
 	}
 	return entries
@@ -114,6 +117,12 @@ func (h *trayHost) has(item, label string) entry {
 		return false
 	})
 	return found
+}
+
+// ticked waits until an item is, or is not.
+func (h *trayHost) ticked(item, label string, want bool) {
+	h.t.Helper()
+	eventually(h.t, fmt.Sprintf("%q in the tray's menu, ticked: %t", label, want), func() bool { return h.has(item, label).ticked == want })
 }
 
 // press presses an item.

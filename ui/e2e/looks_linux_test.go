@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/app/client"
+	"github.com/culvert-vpn/culvert/engine/interop/lab"
+)
+
+// officeID is the profile that all who look have.
+const officeID = "6f1c8e0a-5d0e-4a5e-9a53-0c6a1c1b7a11"
+
+// looker is a person before a window that nobody touches.
+type looker struct {
+	*screen
+	home                       string
+	process                    *process
+	connected, failed, primary color.RGBA
+}
+
+// corner is where the filled button of an editor is.
+func (l *looker) corner() image.Rectangle {
+	size := l.area.Size()
+	return image.Rect(size.X*2/3, size.Y-60*l.sight.scale, size.X, size.Y)
+}
+
+// sights are those that the main pages are looked at with.
+var sights = []sight{
+	{name: "light", width: 1800, height: 1360, scale: 2, language: "en_US", theme: "light"},
+	{name: "dark", width: 1800, height: 1360, scale: 2, language: "en_US", theme: "dark"},
+	{name: "german", width: 1000, height: 760, scale: 1, language: "de_DE", theme: "light"},
+	{name: "small", width: 1366, height: 768, scale: 2, language: "de_DE", theme: "dark"},
+}
+
+// looks has several people, each with a language, a theme and a scale of their own,
+// look at one connection: one helper has all of them.
+func looks(t *testing.T, g *lab.SoftEther, p programs) {
+	r := newRoom(t, g, "nated1")
+	r.helper(p)
+	ask := client.New(r.socket)
+	var all []*looker
+	for _, v := range sights {
+		l := &looker{home: t.TempDir(), connected: connected, failed: failed, primary: primary}
+		if v.theme == "dark" {
+			l.connected, l.failed, l.primary = color.RGBA{0x5c, 0xcb, 0x8b, 0xff}, color.RGBA{0xff, 0x8f, 0x86, 0xff}, color.RGBA{0x58, 0xbe, 0xe0, 0xff}
+		}
+		profiles(t, l.home, office)
+		l.screen = newScreen(t, r, l.home, v)
+		session(t, r, l.screen)
+		l.process = l.starts(r, p)
+		all = append(all, l)
+	}
+	for _, l := range all {
+		l.find("Culvert")
+		l.shot("1-not-connected")
+	}
+	connect := func(password string) {
+		t.Helper()
+		must(t, ask.Connect(t.Context(), api.ConnectRequest{Profile: office, Secrets: api.Secrets{PSK: api.Secret(lab.PSK), Password: api.Secret(password)}}))
+	}
+	connect("not " + lab.Password)
+	for _, l := range all {
+		l.see("a failure", l.failed, l.look().Bounds(), 2000)
+		l.shot("2-failure")
+	}
+	connect(lab.Password)
+	state(t, ask, api.Connected)
+	lab.Reach(t, g.NATed[0], g.Inside)
+	g.Transfers(t, g.NATed[0], 4<<20)
+	for _, l := range all {
+		l.see("a connection", l.connected, l.look().Bounds(), 3000)
+		l.shot("3-connected")
+		l.key("ctrl+e")
+		l.see("the editor", l.primary, l.corner(), 500)
+		l.shot("4-editor")
+		l.key("Escape")
+		l.unsee("no editor", l.primary, l.corner())
+		l.key("ctrl+l")
+		l.shot("5-log")
+		t.Logf("%s: memory: %s", l.sight.name, memory(t, l.process.cmd.Process.Pid))
+	}
+}
+
+// office is a profile as a file; the names are as long as people's are.
+var office = fmt.Sprintf(`version = 1
+id = %q
+name = "Office"
+servers = [%q]
+user = %q
+`, officeID, lab.Server, lab.User)
+
+// profiles puts files where the desktop looks for profiles.
+func profiles(t *testing.T, home string, texts ...string) {
+	t.Helper()
+	dir := filepath.Join(home, ".config/culvert/profiles")
+	must(t, os.MkdirAll(dir, 0o700))
+	for i, text := range texts {
+		must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.toml", i)), []byte(text), 0o600))
+	}
+}
