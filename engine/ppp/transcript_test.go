@@ -1,6 +1,7 @@
 package ppp
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -172,4 +173,48 @@ func TestL2tpns(t *testing.T) {
 	p := s.expect(protocolPAP, papRequest)
 	s.recvHex(protocolPAP, papAck, p.id, "00")
 	must[Authenticated](s)
+}
+
+// pppd 2.4.9 with require-eap, as recorded: it begins with MD5, follows a Nak to
+// MSCHAPv2, counts on for its Success, and sends none at all after MSCHAPv2.
+func TestPPPDEAP(t *testing.T) {
+	const asks = "01040578 020600000000 0304c227 0506ba1acc2e"
+	begin := func(cfg Config, magic, peerChallenge string) *script {
+		cfg.Rand = bytes.NewReader(unhex(t, magic+peerChallenge))
+		s := newScript(t, cfg)
+		s.ack(protocolLCP)
+		s.recvHex(protocolLCP, configureRequest, 1, asks)
+		s.expectHex(protocolLCP, configureAck, 1, asks)
+		s.recvHex(protocolEAP, eapRequest, 0x0c, "01 4e616d65") // "Name"
+		s.expectHex(protocolEAP, eapResponse, 0x0c, "01 616c696365")
+		return s
+	}
+	s := begin(clientOf(EAPMSCHAPv2), "3ab68a07", "488b58eacfb97da9710f4c5fae7b0ae3")
+	s.recvHex(protocolEAP, eapRequest, 0x0d, "04 14 b4843a0d1ae1df85b57cf7dcec9f72a7c2cba659 6c61622d6c6e73")
+	s.expectHex(protocolEAP, eapResponse, 0x0d, "03 1a")
+	s.recvHex(protocolEAP, eapRequest, 0x0e, "1a 01 0e 001c 10 c7140bb7351752e55079bb5ed6c481c6 6c61622d6c6e73")
+	s.expectHex(protocolEAP, eapResponse, 0x0e, "1a 02 0e 003b 31 488b58eacfb97da9710f4c5fae7b0ae3 0000000000000000"+
+		"e35c6f12087a090d35e93a69d19ec698d49f30ec813fd687 00 616c696365")
+	s.recv(protocolEAP, eapRequest, 0x0f, append(unhex(t, "1a 03 0e 0041"), "S=A9F2CD212588B61748A92E98722618D2862CD05 M=Access granted"...)...)
+	s.down(ServerNotGenuine) // a digit of the proof is missing
+
+	s = begin(clientOf(EAPMSCHAPv2), "3ab68a07", "488b58eacfb97da9710f4c5fae7b0ae3")
+	s.recvHex(protocolEAP, eapRequest, 0x0e, "1a 01 0e 001c 10 c7140bb7351752e55079bb5ed6c481c6 6c61622d6c6e73")
+	s.expect(protocolEAP, eapResponse)
+	s.recv(protocolEAP, eapRequest, 0x0f, append(unhex(t, "1a 03 0e 0041"), "S=A9F2CDD212588B61748A92E98722618D2862CD05 M=Access granted"...)...)
+	s.expectHex(protocolEAP, eapResponse, 0x0f, "1a 03")
+	s.recvHex(protocolIPCP, configureRequest, 1, "03060a630001")
+	if e := must[Authenticated](s); e.Method != EAPMSCHAPv2 || e.Message != "Access granted" {
+		t.Errorf("%+v", e)
+	}
+	s.expect(protocolIPCP, configureRequest)
+	s.expectHex(protocolIPCP, configureAck, 1, "03060a630001")
+
+	s = begin(clientOf(EAPMD5), "5b477095", "")
+	s.recvHex(protocolEAP, eapRequest, 0x67, "04 17 283f2fd85ebdeca38fc2e60c5e55bd430572d464472223 6c61622d6c6e73")
+	s.expectHex(protocolEAP, eapResponse, 0x67, "04 10 0c3f178da11b2720b41e1776a1bdc5a4 616c696365")
+	s.recv(protocolEAP, eapSuccess, 0x68)
+	if e := must[Authenticated](s); e.Method != EAPMD5 {
+		t.Errorf("%+v", e)
+	}
 }
