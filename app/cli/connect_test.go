@@ -340,6 +340,7 @@ func TestStateText(t *testing.T) {
 	}{
 		{api.Status{State: api.Disconnected, Profile: api.ProfileName{Name: "Office"}}, "disconnected"},
 		{api.Status{State: api.Waiting, Profile: api.ProfileName{Name: "Office"}, SecondsLeft: 88, Ask: []api.SecretName{api.OTP}}, "waiting “Office”: for a person, 88 s left; asks for otp"},
+		{api.Status{State: api.Waiting, Profile: api.ProfileName{Name: "Office"}, SecondsLeft: 88, Ask: []api.SecretName{api.OTP}, Prompt: "Code\x1b:"}, "waiting “Office”: for a person, 88 s left; asks for otp: “Code :”"},
 		{api.Status{State: api.Reconnecting, Profile: api.ProfileName{Name: "Of\x1bfice"}, Offline: true}, "reconnecting “Of fice”: no network"},
 	} {
 		if got := stateText(c.s.Since, c.s); got != c.want {

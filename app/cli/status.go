@@ -88,6 +88,9 @@ func printStatus(w io.Writer, at time.Time, s api.Status, k api.StatsEvent) {
 	}
 	if len(s.Ask) > 0 {
 		row("asks for", "%s: culvert up %s", list(s.Ask), shellWord(s.Profile.Name))
+		if s.Prompt != "" {
+			row("it says", "“%s”", clean(s.Prompt))
+		}
 	}
 	if s.Failure != nil {
 		printLastFailure(w, s)

@@ -30,7 +30,7 @@ func (s *script) serve(t *testing.T) *client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.answers = make(chan string, 1)
+	s.answers = make(chan string, 4)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/state", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"type":"state","state":"disconnected"}`)
@@ -90,6 +90,8 @@ func TestOneTimeCode(t *testing.T) {
 		out    string
 	}{
 		{"given", script{events: []string{connecting, waiting, "answer", connected}}, &person{answers: []string{"123456"}}, 0, `{"otp":"123456"}`, "  … The gateway asks for more, for 88 s.\n\nConnected to 198.51.100.1"},
+		{"in its own words", script{events: []string{connecting, waiting + `,"prompt":"Token\u001b[2J code:"`, "answer", connected}}, &person{answers: []string{"123456"}}, 0, `{"otp":"123456"}`, "  … The gateway asks “Token [2J code:”, for 88 s.\n"},
+		{"two questions", script{events: []string{connecting, waiting + `,"prompt":"One:"`, "answer", waiting + `,"prompt":"Two:"`, "answer", connected}}, &person{answers: []string{"123456", "654321"}}, 0, `{"otp":"123456"}`, "  … The gateway asks “Two:”, for 88 s.\n"},
 		{"given too late", script{events: []string{connecting, waiting, "answer", connected}, status: 409}, &person{answers: []string{"123456"}}, 0, `{"otp":"123456"}`, "Connected to"},
 		{"nobody there", script{events: []string{connecting, waiting, ended}}, nil, 3, "", "  asked for: otp; there is no terminal to ask at\n"},
 		{"not given", script{events: []string{connecting, waiting, ended}}, &person{}, 3, "", ""},

@@ -253,6 +253,9 @@ func stateText(at time.Time, s api.Status) string {
 	}
 	if len(s.Ask) > 0 {
 		text += "; asks for " + list(s.Ask)
+		if s.Prompt != "" {
+			text += ": “" + clean(s.Prompt) + "”"
+		}
 	}
 	return text
 }
