@@ -276,7 +276,9 @@ func (c *Conn) ended(now time.Time, text []byte) *Error {
 		return nil
 	case c.phase == PhaseAuthenticate && !c.cfg.Server && c.auth.method.EAP() && c.auth.eap.open:
 		e = c.eapRefused()
-		e.Text = cleanText(text)
+		if text := cleanText(text); text != "" { // else the last Notification's
+			e.Text = text
+		}
 	case c.phase == PhaseAuthenticate && c.auth.answered:
 		// SoftEther says nothing else to a wrong password.
 		e.Reason, e.TryWidened = BadCredentials, c.canWiden()
