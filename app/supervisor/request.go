@@ -57,7 +57,8 @@ func (m *Machine) connect(now time.Time, p *profile.Profile) error {
 	case m.state == api.Disconnecting:
 		m.next, m.secrets = p, true
 	default:
-		m.secrets, m.waits, m.spent, m.coded = true, 0, false, false
+		m.secrets, m.waits, m.spent = true, 0, false
+		m.coded = m.coded && m.engine != idle
 		if m.profileChanged(now, ProfileChanged{p.ID, p}); m.engine == idle && m.trying() {
 			m.try(now)
 		}

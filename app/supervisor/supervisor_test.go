@@ -133,8 +133,9 @@ func TestCodes(t *testing.T) {
 	b.after(time.Hour).down(failure.PathDead).state(api.Disconnected).asks(api.OTP)
 	b.after(time.Minute).did().in(Answer{}).state(api.Connecting).in(Coded{3}).online().state(api.Connected)
 	b.after(time.Hour).down(failure.GatewayClosed).state(api.Disconnected).asks(api.OTP)
-	// Whoever connects is asked by the gateway.
-	b.in(Connect{office()}).state(api.Connecting).asks()
+	// Whoever connects is asked by the gateway, also who joins in while it asks.
+	b.in(Connect{office()}).state(api.Connecting).asks().in(ask(4, "Code:"), Connect{office()}).state(api.Waiting).asks(api.OTP)
+	b.in(Answer{}).online().after(time.Hour).down(failure.PathDead).state(api.Disconnected).asks(api.OTP)
 
 	// After a start nobody knows of codes; one question is left without an answer.
 	b = newBench(t).in(Start{Wish: &Wish{Profile: office()}, Secrets: true}).state(api.Reconnecting)
