@@ -450,7 +450,7 @@ func TestLocalPrefixes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/64")}
+	want := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.0.0/22"), netip.MustParsePrefix("2001:db8::/64")}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("LocalPrefixes = %v, want %v", got, want)
 	}

@@ -122,7 +122,9 @@ func (o op) request() *nl.NetlinkRequest {
 		}
 		req = nl.NewNetlinkRequest(unix.RTM_NEWROUTE, flags)
 		msg = nl.NewRtMsg()
-		if o.Dev != "" && !o.Via.IsValid() {
+		// In our own table it has the scope of a route by a router: the kernel
+		// must not find the link of a new router inside of the tunnel.
+		if o.Dev != "" && !o.Via.IsValid() && o.Table == 0 {
 			msg.Scope = unix.RT_SCOPE_LINK
 		}
 	}
@@ -188,9 +190,6 @@ func (o op) ruleRequest() *nl.NetlinkRequest {
 	req.AddData(nl.NewRtAttr(nl.FRA_PROTOCOL, []byte{unix.RTPROT_KERNEL}))
 	if o.NotMark != 0 {
 		req.AddData(nl.NewRtAttr(nl.FRA_FWMARK, nl.Uint32Attr(o.NotMark)))
-	}
-	if o.MinBits > 0 {
-		req.AddData(attr(nl.FRA_SUPPRESS_PREFIXLEN, o.MinBits-1))
 	}
 	return req
 }

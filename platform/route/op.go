@@ -34,7 +34,6 @@ type op struct {
 	WasUp  bool `json:"was_up,omitempty"`
 
 	Priority int    `json:"priority,omitempty"`
-	MinBits  int    `json:"min_bits,omitempty"` // routes with shorter prefixes do not count
 	NotMark  uint32 `json:"not_mark,omitempty"`
 
 	replace bool // the route takes the place of our earlier one
@@ -145,9 +144,5 @@ func (o op) ruleString(verb string) string {
 	if o.Table != 0 {
 		table = fmt.Sprint(o.Table)
 	}
-	s += fmt.Sprintf(" priority %d lookup %s", o.Priority, table)
-	if o.MinBits > 0 {
-		s += fmt.Sprintf(" suppress_prefixlength %d", o.MinBits-1)
-	}
-	return s
+	return s + fmt.Sprintf(" priority %d lookup %s", o.Priority, table)
 }

@@ -112,8 +112,8 @@ func TestSystemWireGuard(t *testing.T) {
 	via(t, "8.8.8.8", "dev wg0")
 
 	before := everything(t)
-	ip(t, "rule del table main suppress_prefixlength 0 priority 5318") // where they are now
-	ip(t, "rule del not fwmark 51820 table 51820 priority 5319")
+	ip(t, "rule del table main suppress_prefixlength 0 priority 5328") // where they are now
+	ip(t, "rule del not fwmark 51820 table 51820 priority 5329")
 	ip(t, "route del default dev wg0 table 51820")
 	wgQuick(t)
 	if everything(t) == before {

@@ -7,26 +7,25 @@ import (
 )
 
 // Ours: the table, by its look a neighbour of wg-quick's 51820, and the
-// priorities of the rules: behind Tailscale's, before everybody's who lets the
+// priority of the rule: behind Tailscale's, before everybody's who lets the
 // kernel choose.
 const (
-	ownTable      = 51701
-	priorityLocal = 5310
-	priorityMain  = 5320
-	priorityOwn   = 5330
+	ownTable    = 51701
+	priorityOwn = 5330
 )
 
-// Ours: of the main table, routes from these lengths on go before the tunnel.
-// What is wider is a default route in disguise: halves, and 2000::/3 where a
-// provider says it instead of ::/0.
+// Ours: routes of the machine's from these lengths on go before the tunnel. What
+// is wider is a default route in disguise: halves, and 2000::/3 where a provider
+// says it instead of ::/0.
 const (
 	minBits4 = 8
 	minBits6 = 7
 )
 
 var (
-	all4 = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	all6 = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	all4                   = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	all6                   = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	linkLocal4, linkLocal6 = netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10")
 	// What finds neighbours belongs to the local network.
 	neighbours = []netip.Prefix{netip.MustParsePrefix("224.0.0.0/4"), netip.MustParsePrefix("255.255.255.255/32")}
 )
@@ -65,12 +64,18 @@ func (m *Manager) plan(cfg Config) ([]op, error) {
 		}
 	}
 	p.outside()
+	if p.policy {
+		p.near()
+	}
 	p.blocked()
 	if err := p.inside(); err != nil {
 		return nil, err
 	}
-	if cfg.CaptureLocal {
-		p.capture()
+	if !p.policy {
+		if cfg.CaptureLocal {
+			p.capture()
+		}
+		p.narrow()
 	}
 	p.rules()
 	return p.ops, nil
@@ -107,7 +112,7 @@ func setOf(lists ...[]netip.Prefix) map[netip.Prefix]bool {
 
 // look reads the system's routes, if the plan depends on them.
 func (m *Manager) look(p *planner) error {
-	if p.policy && !p.CaptureLocal && !slices.ContainsFunc(p.Outside, p.pinned) {
+	if p.policy && !p.full(all4) && !p.full(all6) && !slices.ContainsFunc(p.Outside, p.pinned) {
 		return nil
 	}
 	routes, err := m.run.routes()
@@ -255,59 +260,6 @@ func (p *planner) through(x netip.Prefix) op {
 	return o
 }
 
-// capture plans routes that go before those of the outside interface.
-func (p *planner) capture() {
-	outside := map[int]bool{}
-	for _, e := range p.system {
-		if e.prefix.Bits() == 0 {
-			outside[e.hop.index] = true
-		}
-	}
-	p.keepRouters()
-	for _, e := range p.system {
-		x := e.prefix
-		if !outside[e.hop.index] || x.Bits() == 0 || !p.full(family(x)) || x.Addr().IsLinkLocalUnicast() || x.Addr().IsMulticast() ||
-			slices.ContainsFunc(p.Outside, func(y netip.Prefix) bool { return y.Bits() <= x.Bits() && y.Contains(x.Addr()) }) {
-			continue
-		}
-		o := p.through(x)
-		if slices.Contains(p.Blocked, family(x)) && p.refuse {
-			o = op{Do: blockRoute, Prefix: x}
-		}
-		if p.policy {
-			o.Table = ownTable
-			p.add(o)
-			continue
-		}
-		if x.IsSingleIP() {
-			continue // the machine's own, a broadcast address, a router
-		}
-		for _, o.Prefix = range halves(x) {
-			p.add(o)
-		}
-	}
-}
-
-// keepRouters keeps the routers themselves outside, which are in a network that
-// is captured: the way to them is looked for when somebody makes a route by
-// them, and most of them renew the DHCP lease.
-func (p *planner) keepRouters() {
-	for _, e := range p.system {
-		if e.prefix.Bits() != 0 || !e.hop.via.IsValid() || e.hop.via.IsLinkLocalUnicast() {
-			continue
-		}
-		router := netip.PrefixFrom(e.hop.via.WithZone(""), e.hop.via.BitLen())
-		if p.policy {
-			p.add(op{Do: throwRoute, Prefix: router, Table: ownTable})
-			continue
-		}
-		if slices.ContainsFunc(p.system, func(e entry) bool { return e.prefix == router }) {
-			continue
-		}
-		p.add(op{Do: addRoute, Prefix: router, Dev: e.hop.dev, Index: e.hop.index})
-	}
-}
-
 // rules plans what leads lookups into our table.
 func (p *planner) rules() {
 	if !p.policy {
@@ -317,14 +269,6 @@ func (p *planner) rules() {
 		if !p.full(f) {
 			continue
 		}
-		if p.CaptureLocal {
-			p.add(op{Do: addRule, Prefix: f, Priority: priorityLocal, Table: ownTable, MinBits: 1, NotMark: p.Mark})
-		}
-		least := minBits4
-		if f == all6 {
-			least = minBits6
-		}
-		p.add(op{Do: addRule, Prefix: f, Priority: priorityMain, MinBits: least})
 		p.add(op{Do: addRule, Prefix: f, Priority: priorityOwn, Table: ownTable, NotMark: p.Mark})
 	}
 }
@@ -342,4 +286,14 @@ func halves(p netip.Prefix) []netip.Prefix {
 	upper[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
 	a, _ := netip.AddrFromSlice(upper) // of the same length
 	return []netip.Prefix{netip.PrefixFrom(p.Addr(), p.Bits()+1), netip.PrefixFrom(a, p.Bits()+1)}
+}
+
+// ownIn is the first of our addresses that is in p.
+func ownIn(p netip.Prefix, own []netip.Prefix) netip.Addr {
+	for _, a := range own {
+		if p.Contains(a.Addr()) {
+			return a.Addr()
+		}
+	}
+	return netip.Addr{}
 }

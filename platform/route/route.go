@@ -5,11 +5,9 @@
 // # Linux: how everything goes through the tunnel
 //
 // Nobody's default route is touched. A default route in Config.Routes goes
-// into a table of our own, and rules of policy routing lead there:
+// into a table of our own, and a rule of policy routing leads there:
 //
-//	5310: not from all fwmark MARK lookup 51701 suppress_prefixlength 0   (CaptureLocal only)
-//	5320: from all lookup main suppress_prefixlength 7                    (IPv6: 6)
-//	5330: not from all fwmark MARK lookup 51701                           (without Mark: from all)
+//	5330: not from all fwmark MARK lookup 51701     (without Mark: from all)
 //
 // What stays outside is a throw route in that table: the lookup goes on with
 // the rules behind, so it ends where it would have ended without us. The other
@@ -25,18 +23,34 @@
 //     after a sleep for example, but none of protocol "kernel": which is why our
 //     rules and the routes of our table carry that one. NetworkManager looks
 //     only at the main table, and at rules that it made.
-//   - Halves collide with those of OpenVPN's redirect-gateway, and a DHCP server
-//     that pushes halves (TunnelVision, CVE-2024-3661) ties with them. Of the
-//     main table the rule takes prefixes from /8 on (IPv6: /7) before ours, so
-//     no wider route of anybody goes before the tunnel. Longer ones do: keeping
-//     these out is the firewall's work.
+//   - Halves collide with those of OpenVPN's redirect-gateway, and every longer
+//     route goes before them: the network says how wide its link is, and by DHCP
+//     what else is behind its router, and takes that past the tunnel (TunnelCrack's
+//     LocalNet, CVE-2023-36672; TunnelVision, CVE-2024-3661).
 //
-// Networks that the machine is on, Docker's and libvirt's bridges and static
-// routes keep working by rule 5320, also when they appear later. Tailscale's
-// rules (5210 to 5270) come before ours: tailnet addresses stay its own, and an
-// exit node of it wins. wg-quick takes priorities just in front of the rules
-// that it finds: of two full tunnels the one that came last wins, and carries
-// the other one, whose packets to its gateway are thrown to the rules behind.
+// So nothing of the main table goes before the tunnel but what is thrown there:
+//
+//   - networks that the machine is on, its own bridges among them, as wide as
+//     a local network may be. Of a wider one it is the part around our address,
+//     which the network could have had anyway by saying no more than that: a
+//     printer is still there, and a liar gains nothing;
+//   - routes that somebody of this machine has set, static ones and those of other
+//     tunnels, if they are no default routes in disguise (less than 8 bits, IPv6:
+//     7). Those that a network asks for, by DHCP or router advertisements, go
+//     inside. (dhclient's script sets them as a person would: they are not known
+//     for what they are);
+//   - the routers of the default routes, and link-local addresses. A DHCP server
+//     elsewhere is asked by broadcast, or by a socket of the interface, which no
+//     route by another interface is for.
+//
+// Update lets that follow: a new bridge is inside until then, and never the other
+// way round. For a packet it is one lookup, most often the first.
+//
+// Tailscale's rules (5210 to 5270) come before ours: tailnet addresses stay its
+// own, and an exit node of it wins. wg-quick takes priorities just in front of the
+// rules that it finds: of two full tunnels the one that came last wins, and
+// carries the other one, whose packets to its gateway are thrown to the rules
+// behind.
 //
 // A mark on the engine's sockets (SO_MARK) is not needed for any of this. With
 // Config.Mark and without the gateway in Config.Outside, other programs'
@@ -57,7 +71,9 @@
 //
 // Windows gets the default route on the tunnel's interface with metric 0, macOS
 // the two halves; both pin what stays outside to the router of the present
-// default route, and Update lets the pins follow.
+// default route, and Update lets the pins follow. Of a network that says that it
+// is wider than a local one, two halves go inside, and the part that is believed
+// has a route by its link.
 package route
 
 import (
@@ -150,6 +166,8 @@ type entry struct {
 	prefix netip.Prefix
 	hop    hop
 	metric int
+	told   bool       // the network said it, by DHCP, router advertisements or the width of our address
+	own    netip.Addr // ours in it; not valid: none, or it is behind a router
 }
 
 // traits is in what systems differ.

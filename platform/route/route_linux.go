@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -126,15 +127,9 @@ func ipNet(p netip.Prefix) *net.IPNet {
 }
 
 func (kernel) routes() ([]entry, error) {
-	names := map[int]string{}
-	links, err := netlink.LinkList()
+	links, err := linksUp()
 	if err != nil {
 		return nil, err
-	}
-	for _, l := range links {
-		if l.Attrs().OperState != netlink.OperDown {
-			names[l.Attrs().Index] = l.Attrs().Name
-		}
 	}
 	var out []entry
 	for f, all := range map[int]netip.Prefix{netlink.FAMILY_V4: all4, netlink.FAMILY_V6: all6} {
@@ -143,13 +138,50 @@ func (kernel) routes() ([]entry, error) {
 			return nil, err
 		}
 		for _, r := range routes {
-			if e, ok := entryOf(r, all, names); ok {
+			if e, ok := entryOf(r, all, links); ok {
 				out = append(out, e)
 			}
 		}
 	}
 	return out, nil
 }
+
+// linkUp is what is known of a link.
+type linkUp struct {
+	name  string
+	hosts bool // it has several, one of which may say how wide it is
+	own   []netip.Prefix
+}
+
+// linksUp are the links by index.
+func linksUp() (map[int]*linkUp, error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, err
+	}
+	up := map[int]*linkUp{}
+	for _, l := range links {
+		a := l.Attrs()
+		if a.OperState != netlink.OperDown {
+			up[a.Index] = &linkUp{name: a.Name, hosts: a.Flags&net.FlagBroadcast != 0 && a.Flags&net.FlagPointToPoint == 0}
+		}
+	}
+	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil, err
+	}
+	for _, a := range addrs {
+		ip, ok := netip.AddrFromSlice(a.IP)
+		if l := up[a.LinkIndex]; l != nil && ok {
+			n, _ := a.Mask.Size()
+			l.own = append(l.own, netip.PrefixFrom(ip.Unmap(), n))
+		}
+	}
+	return up, nil
+}
+
+// told are the protocols of routes that a network asks for.
+var told = []netlink.RouteProtocol{unix.RTPROT_KERNEL, unix.RTPROT_REDIRECT, unix.RTPROT_RA, unix.RTPROT_DHCP}
 
 // dump lists routes; without IPv6 in the kernel it has none.
 func dump(family int, filter *netlink.Route, mask uint64) ([]netlink.Route, error) {
@@ -167,7 +199,7 @@ func dump(family int, filter *netlink.Route, mask uint64) ([]netlink.Route, erro
 
 // entryOf is a route that leads somewhere; of one with several ways the first
 // that is alive.
-func entryOf(r netlink.Route, all netip.Prefix, names map[int]string) (entry, bool) {
+func entryOf(r netlink.Route, all netip.Prefix, links map[int]*linkUp) (entry, bool) {
 	if r.Type != unix.RTN_UNICAST {
 		return entry{}, false
 	}
@@ -182,17 +214,20 @@ func entryOf(r netlink.Route, all netip.Prefix, names map[int]string) (entry, bo
 		ways = r.MultiPath
 	}
 	for _, w := range ways {
-		name, up := names[w.LinkIndex]
-		if !up || w.Flags&(unix.RTNH_F_DEAD|unix.RTNH_F_LINKDOWN) != 0 {
+		l := links[w.LinkIndex]
+		if l == nil || w.Flags&(unix.RTNH_F_DEAD|unix.RTNH_F_LINKDOWN) != 0 {
 			continue
 		}
-		e.hop = hop{dev: name, index: w.LinkIndex}
+		e.hop = hop{dev: l.name, index: w.LinkIndex}
+		e.told = l.hosts && slices.Contains(told, r.Protocol)
 		gw := w.Gw
 		if via, ok := w.Via.(*netlink.Via); ok && gw == nil {
 			gw = via.Addr
 		}
 		if a, ok := netip.AddrFromSlice(gw); ok {
 			e.hop.via = a.Unmap()
+		} else {
+			e.own = ownIn(e.prefix, l.own)
 		}
 		return e, e.prefix.IsValid()
 	}
@@ -232,11 +267,8 @@ func leftovers() ([]op, error) {
 			return nil, err
 		}
 		for _, r := range rules {
-			switch {
-			case r.Table == ownTable:
+			if r.Table == ownTable {
 				ops = append(ops, op{Do: addRule, Delete: true, Prefix: all, Priority: r.Priority, Table: ownTable})
-			case r.Priority == priorityMain && r.Table == unix.RT_TABLE_MAIN:
-				ops = append(ops, op{Do: addRule, Delete: true, Prefix: all, Priority: r.Priority})
 			}
 		}
 		for _, table := range []int{ownTable, unix.RT_TABLE_MAIN} {

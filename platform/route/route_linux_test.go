@@ -203,7 +203,7 @@ func TestSystemRepairs(t *testing.T) {
 	set(t, m, cfg)
 	during := everything(t)
 	for _, c := range []string{
-		"rule del priority 5330", "-6 rule del priority 5320", "route del 198.51.100.1", "route flush table 51701", "addr del 10.99.0.10/32 dev culvert0",
+		"rule del priority 5330", "-6 rule del priority 5330", "route del 198.51.100.1", "route flush table 51701", "addr del 10.99.0.10/32 dev culvert0",
 	} {
 		ip(t, c)
 		update(t, m)
@@ -286,7 +286,7 @@ func TestSystemDeviceGone(t *testing.T) {
 		t.Error("Update took a tunnel without an interface")
 	}
 	reset(t, m)
-	if left := after(); strings.Contains(left, "51701") || strings.Contains(left, "5320") {
+	if left := after(); strings.Contains(left, "51701") || strings.Contains(left, "5330") {
 		t.Errorf("left behind: %s", left)
 	}
 }

@@ -55,8 +55,8 @@ func (f *fake) routes() ([]entry, error) {
 	return append([]entry{
 		{prefix: all4, hop: router, metric: 100},
 		{prefix: all4, hop: hop{dev: "wlan0", index: 3, via: netip.MustParseAddr("192.168.9.1")}, metric: 600},
-		{prefix: netip.MustParsePrefix("192.0.2.0/24"), hop: eth0},
-		{prefix: netip.MustParsePrefix("172.17.0.0/16"), hop: hop{dev: "docker0", index: 4}},
+		{prefix: netip.MustParsePrefix("192.0.2.0/24"), hop: eth0, told: true, own: netip.MustParseAddr("192.0.2.10")},
+		{prefix: netip.MustParsePrefix("172.17.0.0/16"), hop: hop{dev: "docker0", index: 4}, told: true, own: netip.MustParseAddr("172.17.0.1")},
 		{prefix: netip.MustParsePrefix("10.99.0.0/24"), hop: hop{dev: "culvert0", index: 7}},
 	}, f.more...), nil
 }
@@ -149,26 +149,33 @@ func (f *fake) want(t *testing.T, when string, want ...string) {
 }
 
 var (
-	fullLinux = []string{
+	nearLinux = []string{
+		"route add throw fe80::/10 table 51701",
+		"route add throw 172.17.0.0/16 table 51701",
+		"route add throw 192.0.2.0/24 table 51701",
+		"route add throw 192.168.9.1/32 table 51701",
+	}
+	fullLinux = slices.Concat([]string{
 		"link set culvert0 mtu 1400 up",
 		"addr add 10.99.0.10/32 dev culvert0",
 		"route add throw 198.51.100.1/32 table 51701",
 		"route add throw 224.0.0.0/4 table 51701",
 		"route add throw 255.255.255.255/32 table 51701",
+	}, nearLinux, []string{
 		"route add unreachable ::/0 table 51701",
 		"route add 0.0.0.0/0 dev culvert0 src 10.99.0.10 table 51701",
-		"rule add priority 5320 lookup main suppress_prefixlength 7",
 		"rule add priority 5330 lookup 51701",
-		"-6 rule add priority 5320 lookup main suppress_prefixlength 6",
 		"-6 rule add priority 5330 lookup 51701",
-	}
+	})
 	clearLinux = []string{
 		"-6 rule del priority 5330 lookup 51701",
-		"-6 rule del priority 5320 lookup main suppress_prefixlength 6",
 		"rule del priority 5330 lookup 51701",
-		"rule del priority 5320 lookup main suppress_prefixlength 7",
 		"route del 0.0.0.0/0 dev culvert0 src 10.99.0.10 table 51701",
 		"route del unreachable ::/0 table 51701",
+		"route del throw 192.168.9.1/32 table 51701",
+		"route del throw 192.0.2.0/24 table 51701",
+		"route del throw 172.17.0.0/16 table 51701",
+		"route del throw fe80::/10 table 51701",
 		"route del throw 255.255.255.255/32 table 51701",
 		"route del throw 224.0.0.0/4 table 51701",
 		"route del throw 198.51.100.1/32 table 51701",
@@ -215,25 +222,22 @@ func TestSet(t *testing.T) {
 			"route add unreachable ::/1", "route add unreachable 8000::/1",
 			"route add 0.0.0.0/1 dev culvert0 src 10.99.0.10", "route add 128.0.0.0/1 dev culvert0 src 10.99.0.10",
 		}},
-		{"Linux, IPv6 carried", onLinux, both, []string{
+		{"Linux, IPv6 carried", onLinux, both, slices.Concat([]string{
 			"link set culvert0 mtu 1400 up",
 			"addr add 10.99.0.10/32 dev culvert0", "addr add 2001:db8:99::10/128 dev culvert0",
 			"route add throw 198.51.100.1/32 table 51701", "route add throw 224.0.0.0/4 table 51701", "route add throw 255.255.255.255/32 table 51701",
+		}, nearLinux, []string{
 			"route add 0.0.0.0/0 dev culvert0 src 10.99.0.10 table 51701", "route add ::/0 dev culvert0 src 2001:db8:99::10 table 51701",
-			fullLinux[7], fullLinux[8], fullLinux[9], fullLinux[10],
-		}},
+			"rule add priority 5330 lookup 51701", "-6 rule add priority 5330 lookup 51701",
+		})},
 		{"Linux, no local network, mark", onLinux, local, []string{
 			"link set culvert0 mtu 1400 up", "addr add 10.99.0.10/32 dev culvert0",
 			"route add throw 198.51.100.1/32 table 51701", "route add throw 192.0.2.128/25 table 51701",
+			"route add throw fe80::/10 table 51701", "route add throw 172.17.0.0/16 table 51701",
+			"route add throw 192.0.2.1/32 table 51701", "route add throw 192.168.9.1/32 table 51701",
 			"route add unreachable ::/0 table 51701",
 			"route add 0.0.0.0/0 dev culvert0 src 10.99.0.10 table 51701",
-			"route add throw 192.0.2.1/32 table 51701", "route add throw 192.168.9.1/32 table 51701",
-			"route add 192.0.2.0/24 dev culvert0 src 10.99.0.10 table 51701",
-			"rule add not fwmark 0xc0 priority 5310 lookup 51701 suppress_prefixlength 0",
-			"rule add priority 5320 lookup main suppress_prefixlength 7",
 			"rule add not fwmark 0xc0 priority 5330 lookup 51701",
-			"-6 rule add not fwmark 0xc0 priority 5310 lookup 51701 suppress_prefixlength 0",
-			"-6 rule add priority 5320 lookup main suppress_prefixlength 6",
 			"-6 rule add not fwmark 0xc0 priority 5330 lookup 51701",
 		}},
 		{"Windows, no local network", onWindows, local, []string{
@@ -302,8 +306,8 @@ func TestSetChanges(t *testing.T) {
 		"rule del priority 5330 lookup 51701",
 		"rule add not fwmark 0x5 priority 5330 lookup 51701",
 		"-6 rule del priority 5330 lookup 51701",
-		"-6 rule del priority 5320 lookup main suppress_prefixlength 6",
 		"route del unreachable ::/0 table 51701",
+		"route del throw fe80::/10 table 51701",
 		"route del throw 198.51.100.1/32 table 51701",
 		"addr del 10.99.0.10/32 dev culvert0",
 	)
