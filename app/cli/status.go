@@ -115,7 +115,7 @@ func printEvidence(w io.Writer, evidence []string) {
 
 func addresses(list []netip.Addr) string {
 	if len(list) == 0 {
-		return "none from the gateway"
+		return "as without the connection"
 	}
 	out := make([]string, len(list))
 	for i, a := range list {

@@ -5,7 +5,6 @@ package netplan
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/platform/dns"
@@ -102,30 +101,9 @@ func Routes(p *profile.Profile, c Connection) route.Config {
 // DNS is what the system's resolver should be, offered and search being the
 // gateway's name servers and search list; ok is false when it stays as it is.
 func DNS(p *profile.Profile, name string, offered []netip.Addr, search ...string) (cfg dns.Config, ok bool) {
-	cfg = dns.Config{Interface: name, Search: p.DNS.Search, Domains: p.DNS.Domains}
-	switch p.DNS.Mode {
-	case "auto":
-		cfg.Servers = offered
-		cfg.Search = slices.Concat(p.DNS.Search, slices.DeleteFunc(slices.Clone(search), func(s string) bool {
-			return slices.Contains(p.DNS.Search, s) || !asked(p, s)
-		}))
-	case "manual":
-		for _, s := range p.DNS.Servers {
-			if a, err := netip.ParseAddr(s); err == nil { // Parse has refused others
-				cfg.Servers = append(cfg.Servers, a)
-			}
-		}
-	}
+	cfg = dns.Config{Interface: name, Domains: p.DNS.Domains}
+	cfg.Servers, cfg.Search = p.Resolvers(offered, search)
 	return cfg, len(cfg.Servers) > 0
-}
-
-// asked says that names below domain may be asked of the tunnel's servers: all,
-// or only those that the profile names.
-func asked(p *profile.Profile, domain string) bool {
-	return len(p.DNS.Domains) == 0 || slices.ContainsFunc(p.DNS.Domains, func(d string) bool {
-		d = strings.ToLower(strings.Trim(d, "."))
-		return domain == d || strings.HasSuffix(domain, "."+d)
-	})
 }
 
 // reach adds routes to what of servers the routes leave outside: the gateway's

@@ -360,6 +360,7 @@ func (m *Machine) Status(now time.Time) api.Status {
 	}
 	if m.state == api.Connected {
 		s.Network = m.network
+		s.DNS, s.Search = m.profile.Resolvers(m.network.DNS, m.network.Search)
 	}
 	until := m.askUntil
 	if m.state == api.Waiting {
