@@ -176,11 +176,7 @@ func (p *importPage) preview() {
 	for n := range p.result.Profiles {
 		objects = append(objects, p.box(n))
 	}
-	var left []viewmodel.ImportRow
-	for _, item := range p.result.LeftOut {
-		left = append(left, viewmodel.ImportRow{Field: item.Key, Value: item.Why})
-	}
-	if len(left) > 0 {
+	if left := words.LeftOut(p.result.LeftOut); len(left) > 0 {
 		objects = append(objects, widgets.NewBox(theme.Space16, widgets.NewImportRows(left)))
 	}
 	p.page.SetBody(widgets.NewColumn(theme.Space16, objects...))

@@ -13,40 +13,29 @@ import (
 type ability struct {
 	field string
 	try   func(p *profile.Profile)
-	not   string // why a setting is left out until then
+	not   Reason // why a setting is left out until then
 }
 
 var abilities = []ability{
-	{"ask_password", func(p *profile.Profile) { p.AskPassword = true },
-		"Culvert cannot yet be told to ask for the password each time; it asks when none is stored."},
-	{"ipsec.group", func(p *profile.Profile) { p.IPsec.Group = "staff" },
-		"Culvert cannot use a group name, which takes Aggressive Mode, yet."},
-	{"ppp.mppe", func(p *profile.Profile) { p.PPP.MPPE = "require" },
-		"Culvert cannot encrypt a second time inside PPP yet; IPsec encrypts everything."},
-	{"ppp.auth", func(p *profile.Profile) { p.PPP.Auth = []profile.AuthMethod{"eap-tls"} },
-		"Culvert cannot log in by this method yet."},
-	{"routing.mode", func(p *profile.Profile) { p.Routing.Mode = "split" },
-		"Only some traffic went through the tunnel, and which is not said here; Culvert needs the networks by name, so everything goes through it."},
+	{"ask_password", func(p *profile.Profile) { p.AskPassword = true }, whyAskEachTime},
+	{"ipsec.group", func(p *profile.Profile) { p.IPsec.Group = "staff" }, whyGroup},
+	{"ppp.mppe", func(p *profile.Profile) { p.PPP.MPPE = "require" }, whyMPPE},
+	{"ppp.auth", func(p *profile.Profile) { p.PPP.Auth = []profile.AuthMethod{"eap-tls"} }, whyMethod},
+	{"routing.mode", func(p *profile.Profile) { p.Routing.Mode = "split" }, whySplit},
 	{"dns.servers", func(p *profile.Profile) {
 		p.DNS.Mode, p.DNS.Servers = "manual", []string{"10.0.0.1"}
-	}, "Culvert cannot be given name servers yet; it uses the gateway's."},
-	{"dns.search", func(p *profile.Profile) { p.DNS.Search = []string{"example.com"} },
-		"Culvert cannot be given search domains yet."},
-	{"dns.domains", func(p *profile.Profile) { p.DNS.Domains = []string{"example.com"} },
-		"Culvert cannot send only some names to the tunnel's name servers yet."},
-	{"dns.mode", func(p *profile.Profile) { p.DNS.Mode = "off" },
-		"Culvert cannot leave the name servers as they are yet."},
-	{"routing.from_gateway", func(p *profile.Profile) { p.Routing.FromGateway = false },
-		"Culvert cannot refuse the gateway's routes yet."},
-	{"reconnect.on_start", func(p *profile.Profile) { p.Reconnect.OnStart = true },
-		"Culvert cannot connect by itself yet."},
-	{"reconnect.idle_disconnect", func(p *profile.Profile) { p.Reconnect.IdleDisconnect = profile.Duration(10 * time.Minute) },
-		"Culvert cannot disconnect an idle connection yet."},
+	}, whyDNSServers},
+	{"dns.search", func(p *profile.Profile) { p.DNS.Search = []string{"example.com"} }, whyDNSSearch},
+	{"dns.domains", func(p *profile.Profile) { p.DNS.Domains = []string{"example.com"} }, whyDNSDomains},
+	{"dns.mode", func(p *profile.Profile) { p.DNS.Mode = "off" }, whyDNSOff},
+	{"routing.from_gateway", func(p *profile.Profile) { p.Routing.FromGateway = false }, whyFromGateway},
+	{"reconnect.on_start", func(p *profile.Profile) { p.Reconnect.OnStart = true }, whyOnStart},
+	{"reconnect.idle_disconnect", func(p *profile.Profile) { p.Reconnect.IdleDisconnect = profile.Duration(10 * time.Minute) }, whyIdle},
 }
 
 // lacking is what Culvert cannot do yet: why, by field.
-var lacking = sync.OnceValue(func() map[string]string {
-	out := map[string]string{}
+var lacking = sync.OnceValue(func() map[string]Reason {
+	out := map[string]Reason{}
 	for _, a := range abilities {
 		p := placeholder()
 		a.try(p)

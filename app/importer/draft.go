@@ -11,19 +11,6 @@ import (
 	"github.com/culvert-vpn/culvert/engine/secret"
 )
 
-// Why a setting was left out, where several readers say the same.
-const (
-	whyUnknown     = "Culvert does not know this setting."
-	whyValue       = "Culvert does not take this value."
-	whySecond      = "It is there a second time; the first one counts."
-	whyCertificate = "Culvert cannot use certificates yet; this works only where the gateway also takes a pre-shared key and a password."
-	whyKind        = "This is not L2TP/IPsec, which is all that Culvert speaks."
-	whyIKEv2       = "Culvert speaks IKEv1 only; this works only where the gateway does too."
-	whyAllTraffic  = "Everything goes through the tunnel, this network too."
-	whyComputed    = "It is computed by the script, which is not run."
-	whyInside      = "Culvert finds this out from the gateway."
-)
-
 // draft is a connection while it is read. Its profile is valid at any time, but
 // for what is missing still.
 type draft struct {
@@ -44,8 +31,8 @@ type route struct {
 
 func newDraft() *draft { return &draft{p: profile.Default()} }
 
-func newItem(key, value, field, why string) Item {
-	i := Item{Key: cut(shown(key), maxShown), Value: shown(value), Field: field, Why: why}
+func newItem(key, value, field string, why Reason) Item {
+	i := Item{Key: cut(shown(key), maxShown), Value: shown(value), Field: field, Reason: why, Why: why.Text()}
 	if why != "" && looksSecret(key) && value != "" {
 		i.Value, i.Secret = "", true
 	}
@@ -71,14 +58,14 @@ func (d *draft) note(key, value, field string) {
 }
 
 // leave is a setting that is left out.
-func (d *draft) leave(key, value, field, why string) {
+func (d *draft) leave(key, value, field string, why Reason) {
 	if len(d.leftOut) < maxItems {
 		d.leftOut = append(d.leftOut, newItem(key, value, field, why))
 	}
 }
 
 // leaveSecret is one whose value nobody sees.
-func (d *draft) leaveSecret(key, value, field, why string) {
+func (d *draft) leaveSecret(key, value, field string, why Reason) {
 	if value != "" {
 		d.hidden = append(d.hidden, value)
 		d.leave(key, "", field, why)
@@ -227,7 +214,7 @@ func (d *draft) route() {
 		try := placeholder()
 		try.Routing.Mode, try.Routing.Include = "split", []netip.Prefix{r.prefix}
 		if !valid(try) {
-			d.leave(r.item.Key, r.item.Value, "routing.include", "Culvert cannot send this network through the tunnel.")
+			d.leave(r.item.Key, r.item.Value, "routing.include", whyNetwork)
 			continue
 		}
 		if !slices.Contains(networks, r.prefix) {

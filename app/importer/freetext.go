@@ -22,7 +22,7 @@ func readText(s *source) error {
 	}
 	for _, label := range f.unknown {
 		// Nobody knows what stands behind it: perhaps another password.
-		d.leave(label, "", "", "Culvert does not know what this is.")
+		d.leave(label, "", "", whyWords)
 		d.leftOut[len(d.leftOut)-1].Secret = true
 	}
 	return nil

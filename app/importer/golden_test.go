@@ -39,7 +39,17 @@ func TestSamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := outcome(Read(file, data))
+			result, err := Read(file, data)
+			got := outcome(result, err)
+			left := slices.Clone(result.LeftOut)
+			for _, p := range result.Profiles {
+				left = append(left, p.LeftOut...)
+			}
+			for _, i := range left {
+				if i.Reason.Text() == "" || i.Why == "" {
+					t.Errorf("%s is left out for the reason %q: %q", i.Key, i.Reason, i.Why)
+				}
+			}
 			golden := file + ".golden"
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {

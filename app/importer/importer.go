@@ -97,7 +97,8 @@ type Item struct {
 	Value  string `json:"value,omitempty"`  // as the source has it, perhaps cut; empty for a secret
 	Secret bool   `json:"secret,omitempty"` // there was a value, and it is not shown
 	Field  string `json:"field,omitempty"`  // the key of a profile or of its secrets that it is; empty: none
-	Why    string `json:"why,omitempty"`    // one sentence: why it was left out
+	Reason Reason `json:"reason,omitempty"` // why it was left out
+	Why    string `json:"why,omitempty"`    // the same in a sentence
 }
 
 // Imported is one connection.
@@ -282,7 +283,7 @@ func (s *source) draft() (*draft, error) {
 }
 
 // leave notes what belongs to no connection.
-func (s *source) leave(key, value, why string) {
+func (s *source) leave(key, value string, why Reason) {
 	if len(s.result.LeftOut) < maxItems {
 		s.result.LeftOut = append(s.result.LeftOut, newItem(key, value, "", why))
 	}

@@ -159,12 +159,12 @@ func TestComplete(t *testing.T) {
 // these has some.
 func TestNotYet(t *testing.T) {
 	for field, why := range lacking() {
-		if !strings.HasSuffix(why, ".") || strings.Contains(why, "will") {
+		if !strings.HasSuffix(why.Text(), ".") || strings.Contains(why.Text(), "will") {
 			t.Errorf("%s: %q is no sentence without a promise", field, why)
 		}
 	}
 	d := newDraft()
-	if d.set("k", "v", "servers", func(p *profile.Profile) { p.Servers = []string{"no host"} }) || len(d.p.Servers) > 0 || len(d.leftOut) != 1 || d.leftOut[0].Why != whyValue {
+	if d.set("k", "v", "servers", func(p *profile.Profile) { p.Servers = []string{"no host"} }) || len(d.p.Servers) > 0 || len(d.leftOut) != 1 || d.leftOut[0].Reason != whyValue || d.leftOut[0].Why != whyValue.Text() {
 		t.Errorf("an impossible value: %+v, left out %+v", d.p.Servers, d.leftOut)
 	}
 }

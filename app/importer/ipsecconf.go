@@ -278,10 +278,10 @@ func (s *source) conn(w *daemons, c section, used map[int]bool) error {
 	l2tp := kind == "transport" || lac >= 0 || strings.HasSuffix(port, "1701") || strings.HasSuffix(port, "l2tp")
 	switch {
 	case strings.HasPrefix(peer, "%") && lac < 0:
-		s.leave("conn "+c.name, side+"="+peer, "This is the gateway's side.")
+		s.leave("conn "+c.name, side+"="+peer, whyGatewaySide)
 		return nil
 	case !l2tp:
-		s.leave("conn "+c.name, kind, "This is an IPsec tunnel without L2TP.")
+		s.leave("conn "+c.name, kind, whyNoL2TP)
 		return nil
 	}
 	d, err := s.draft()

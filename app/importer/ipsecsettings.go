@@ -71,11 +71,11 @@ func (d *draft) connEntry(key, value string) {
 		}
 	case "aggressive", "aggrmode":
 		if yes(value) {
-			d.leave(key, value, "ipsec.group", "Culvert cannot use Aggressive Mode yet.")
+			d.leave(key, value, "ipsec.group", whyGroup)
 		}
 	case "leftid":
 		if !strings.HasPrefix(value, "%") {
-			d.leave(key, value, "ipsec.group", "Culvert says its address, as gateways for L2TP expect, and cannot say another name yet.")
+			d.leave(key, value, "ipsec.group", whyIdentity)
 		}
 	case "keyexchange", "ikev2":
 		if strings.Contains(value, "ikev2") || value == "yes" || value == "insist" {
@@ -85,7 +85,7 @@ func (d *draft) connEntry(key, value string) {
 		d.leave(key, value, "ipsec.certificate", whyCertificate)
 	case "compress":
 		if yes(value) {
-			d.leave(key, value, "", "Culvert does not compress.")
+			d.leave(key, value, "", whyCompression)
 		}
 	default:
 		if !connNoise.MatchString(key) {

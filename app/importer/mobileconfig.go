@@ -36,7 +36,7 @@ func readMobileConfig(s *source) error {
 			return &SyntaxError{MobileConfig, err}
 		}
 		data = content
-		s.leave("signature", "", "Culvert does not check who signed the file: make sure that you know where it comes from.")
+		s.leave("signature", "", whySignature)
 	}
 	if bytes.HasPrefix(data, []byte("bplist")) {
 		return ErrBinary
@@ -120,7 +120,7 @@ func (s *source) payload(p map[string]any, title string, depth int) error {
 	case kind == vpnPayload:
 		return s.vpn(p, title)
 	case depth > 0 && kind != "Configuration":
-		why := "Culvert takes VPN settings only."
+		why := whyVPNOnly
 		if strings.HasPrefix(kind, "com.apple.security.") {
 			why = whyCertificate
 		} else if strings.HasPrefix(kind, vpnPayload) {
@@ -209,7 +209,7 @@ func (d *draft) apple(key string, v any) {
 		d.full(key, value, yes(value))
 	case "PPP.AuthProtocol", "PPP.AuthEAPPlugins":
 		if value != "" {
-			d.leave(key, value, "ppp.auth", "This asks for an EAP method, and Culvert cannot log in by EAP yet.")
+			d.leave(key, value, "ppp.auth", whyEAP)
 		}
 	case "PPP.TokenCard":
 		if yes(value) {
@@ -243,9 +243,9 @@ func (d *draft) appleOther(key, value string) {
 	case strings.HasPrefix(key, "PPP.CCP"):
 		d.set(key, value, "ppp.mppe", func(p *profile.Profile) { p.PPP.MPPE = "require" })
 	case strings.HasPrefix(key, "Proxies."):
-		d.leave(key, value, "", "Culvert does not set proxies.")
+		d.leave(key, value, "", whyProxies)
 	case strings.HasPrefix(key, "IPSec.OnDemand"):
-		d.leave(key, value, "reconnect.on_start", "Culvert does not connect on demand.")
+		d.leave(key, value, "reconnect.on_start", whyOnDemand)
 	default:
 		d.leave(key, value, "", whyUnknown)
 	}

@@ -157,7 +157,7 @@ func (k *keyfile) ipsecEntry(full, key, value string) {
 		}
 	case "ipsec-ipcomp":
 		if yes(value) {
-			k.leave(full, value, "", "Culvert does not compress.")
+			k.leave(full, value, "", whyCompression)
 		}
 	case "ipsec-psk-flags":
 	default:
@@ -250,7 +250,7 @@ func (d *draft) refuse(key, value string, refused map[string]bool) {
 	}
 	switch {
 	case len(left) == 0:
-		d.leave(key, value, "ppp.auth", "It refuses every method that Culvert can log in by.")
+		d.leave(key, value, "ppp.auth", whyNoMethod)
 	case len(left) == 3:
 		d.note(key, value, "ppp.auth")
 	default:
@@ -319,7 +319,7 @@ func (d *draft) size(key, value string) {
 		d.leave(key, value, "ppp.mru", whyValue)
 	case n == 0:
 	case d.p.PPP.MRU != 0 && d.p.PPP.MRU != n:
-		d.leave(key, value, "ppp.mru", "Culvert has one size for both directions.")
+		d.leave(key, value, "ppp.mru", whyOneSize)
 	default:
 		d.set(key, value, "ppp.mru", func(p *profile.Profile) { p.PPP.MRU = n })
 	}

@@ -19,7 +19,7 @@ func readONC(s *source) error {
 		return &SyntaxError{ONC, errors.New("it is no JSON object")}
 	}
 	if kind := show(top["type"]); strings.HasPrefix(kind, "ikev2") {
-		s.leave("type", kind, "This is a profile of strongSwan for IKEv2, and Culvert speaks L2TP/IPsec only.")
+		s.leave("type", kind, whyStrongSwan)
 		return nil
 	}
 	if show(top["Type"]) == "EncryptedConfiguration" {
@@ -74,7 +74,7 @@ func (d *draft) onc(path string, object map[string]any) {
 
 func (d *draft) oncEntry(full, value string, v any) {
 	if strings.Contains(value, "${") {
-		d.leave(full, value, "", "ChromeOS fills this in from the person's account; it has to be given here.")
+		d.leave(full, value, "", whyAccount)
 		return
 	}
 	switch full {

@@ -339,7 +339,7 @@ func (d *psDraft) param(command string, a psParam) {
 		d.windowsMethods(key, a.value.items)
 	case "encryptionlevel":
 		if strings.EqualFold(value, "NoEncryption") {
-			d.leave(key, value, "", "Culvert always encrypts.")
+			d.leave(key, value, "", whyEncrypts)
 		} else {
 			d.note(key, value, "ipsec.enabled")
 		}
@@ -349,14 +349,14 @@ func (d *psDraft) param(command string, a psParam) {
 		d.through(key, value, value)
 	case "usewinlogoncredential":
 		if a.value.on() {
-			d.leave(key, value, "", "Culvert cannot log in as the person who is logged in to Windows; the name and the password have to be given.")
+			d.leave(key, value, "", whyWindowsLogin)
 		}
 	case "idledisconnectseconds":
 		d.idle(key, value)
 	case "dnssuffix", "dnssuffixsearchlist":
 		d.search(key, value, splitList(value))
 	case "eapconfigxmlstream":
-		d.leave(key, value, "ppp.auth", "Culvert cannot log in by EAP yet.")
+		d.leave(key, value, "ppp.auth", whyEAP)
 	case "machinecertificateissuerfilter", "machinecertificateekufilter":
 		d.leave(key, value, "ipsec.certificate", whyCertificate)
 	case "authenticationtransformconstants":
@@ -394,7 +394,7 @@ func (d *psDraft) tunnelType(key, value string) {
 		d.other = ""
 		d.note(key, value, "")
 	case "automatic":
-		d.leave(key, value, "", "Windows tries other protocols here; Culvert speaks L2TP/IPsec only.")
+		d.leave(key, value, "", whyOtherProtocols)
 	default:
 		d.other = value
 	}

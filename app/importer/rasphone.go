@@ -30,7 +30,7 @@ func readRasphone(s *source) error {
 		strategy, _ := sec.fold("VpnStrategy")
 		how := strategies[strategy]
 		if kind != phoneBookVPN && kind != "" {
-			s.leave("["+sec.name+"] Type", kind, "This is no VPN.")
+			s.leave("["+sec.name+"] Type", kind, whyKind)
 			continue
 		}
 		if !how.also {
@@ -45,7 +45,7 @@ func readRasphone(s *source) error {
 		if how.l2tp {
 			d.note("VpnStrategy", strategy, "")
 		} else {
-			d.leave("VpnStrategy", strategy, "", "Windows tries other protocols here ("+how.name+"); Culvert speaks L2TP/IPsec only.")
+			d.leave("VpnStrategy", strategy, "", whyOtherProtocols)
 		}
 		for _, e := range sec.entries {
 			d.phoneBook(e.key, strings.TrimSpace(e.value))
@@ -79,7 +79,7 @@ func (d *draft) phoneBook(key, value string) {
 		d.restrictions(key, value)
 	case "customauthkey":
 		if value != "" && value != "0" && value != "-1" {
-			d.leave(key, value, "ppp.auth", "This is an EAP method, and Culvert cannot log in by EAP yet.")
+			d.leave(key, value, "ppp.auth", whyEAP)
 		}
 	case "ipaddress":
 		d.wanted(key, value)
@@ -87,13 +87,13 @@ func (d *draft) phoneBook(key, value string) {
 		d.idle(key, value)
 	case "autologon":
 		if value == "1" {
-			d.leave(key, value, "", "Culvert cannot log in as the person who is logged in to Windows; the name and the password have to be given.")
+			d.leave(key, value, "", whyWindowsLogin)
 		}
 	case "presharedkey":
 		d.psk(key, []byte(value))
 	case "numroutes":
 		if value != "" && value != "0" {
-			d.leave(key, value, "routing.include", "The networks themselves are not written here in a form that is known; give them by hand.")
+			d.leave(key, value, "routing.include", whyByHand)
 		}
 	default:
 		if value != "" && value != "0" && !phoneBookNoise.MatchString(key) {

@@ -194,8 +194,6 @@ func join[S comparable](suites []S, rest []string, these []S, ok bool, source st
 	return suites, rest
 }
 
-const whySuite = "Culvert does not know these algorithms, or IKEv1 has no number for them."
-
 // phase1 is a setting with proposals for IKE.
 func (d *draft) phase1(key, list string) {
 	suites, rest := phase1(list)

@@ -378,11 +378,11 @@ func TestPages(t *testing.T) {
 func TestImported(t *testing.T) {
 	w := english(t)
 	i := &importer.Imported{Profile: office(), Secrets: profile.Secrets{Password: []byte("invented")}, Missing: []string{"servers", "user"},
-		LeftOut: []importer.Item{{Key: "Proxy", Why: "Culvert has no proxy."}}}
+		LeftOut: []importer.Item{{Key: "Proxy", Reason: "proxies"}}}
 	i.Profile.Name, i.Profile.Servers, i.Profile.User = "", nil, ""
 	rows, err := w.Imported(i)
 	want := []ImportRow{{true, "Password", "Found; it is not shown"}, {false, "Server", "Culvert needs the name or address of the server."},
-		{false, "User name", "Culvert needs the user name."}, {false, "Proxy", "Culvert has no proxy."}}
+		{false, "User name", "Culvert needs the user name."}, {false, "Proxy", "Culvert does not set proxies."}}
 	if err != nil || !slices.Equal(rows, want) {
 		t.Errorf("Imported = %+v, %v\nwant %+v", rows, err, want)
 	}
@@ -396,6 +396,17 @@ func TestImported(t *testing.T) {
 	} {
 		if got := w.ImportFault(c.err); got != c.want {
 			t.Errorf("ImportFault(%v) = %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+// The importer's own words are what the window says in English.
+func TestReasons(t *testing.T) {
+	w := english(t)
+	for _, why := range importer.Reasons() {
+		got := w.LeftOut([]importer.Item{{Reason: why}})[0].Value
+		if want := strings.ReplaceAll(why.Text(), "'", "’"); got != want {
+			t.Errorf("%s: %q, want %q", why, got, want)
 		}
 	}
 }

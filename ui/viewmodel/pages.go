@@ -340,10 +340,15 @@ func (w *Words) Imported(i *importer.Imported) ([]ImportRow, error) {
 		}
 		rows = append(rows, ImportRow{Field: w.fieldLabel(field), Value: w.Text(fault)})
 	}
-	for _, item := range i.LeftOut {
-		rows = append(rows, ImportRow{Field: line(item.Key), Value: line(item.Why)})
+	return append(rows, w.LeftOut(i.LeftOut)...), nil
+}
+
+// LeftOut is what was left out, and why.
+func (w *Words) LeftOut(items []importer.Item) (rows []ImportRow) {
+	for _, i := range items {
+		rows = append(rows, ImportRow{Field: line(i.Key), Value: w.Text("why." + string(i.Reason))})
 	}
-	return rows, nil
+	return rows
 }
 
 // ImportFault is why nothing was understood, where more can be said than that.

@@ -267,6 +267,9 @@ func walkPages(t *testing.T, w *Words, plain *profile.Profile) {
 	w.SecretLabel(api.PSK)
 	w.Terminal()
 	w.SaveQuestion()
+	for _, why := range importer.Reasons() {
+		w.LeftOut([]importer.Item{{Reason: why}})
+	}
 	w.Close()
 	w.DemoName()
 	w.Header(item(plain))
