@@ -39,10 +39,11 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o build/ ./app/cmd/culvert ./app/cmd/culvertd
 
 # Without -trimpath, as ui/e2e builds it: Fyne's C is compiled once, in minutes.
-# Wayland and X11 are both in it, and chosen when it starts.
+# Wayland and X11 are both in it, and chosen when it starts. Emojis are the
+# system's: Fyne's own font of them takes 4 MB, and as much memory for each style.
 desktop:
 	@[ "$$(uname)" != Linux ] || $(NEED) desktop
-	CGO_ENABLED=1 $(GO) build -tags migrated_fynedo -o build/ ./app/cmd/culvert-desktop
+	CGO_ENABLED=1 $(GO) build -tags "migrated_fynedo no_emoji" -o build/ ./app/cmd/culvert-desktop
 
 install uninstall:
 	@$(MAKE) --no-print-directory -f packaging/linux/install.mk $@

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -74,6 +75,11 @@ const (
 	tickTime = time.Second
 	// fastTime is between two looks while a connection is being made.
 	fastTime = 200 * time.Millisecond
+	// settleTime is after the start, and the first look at everything.
+	settleTime = 5 * time.Second
+	// gcPercent lets the heap grow by half, not to twice its size: it waits most of
+	// the time, and it is small.
+	gcPercent = 50
 	// maxWrites is more than a person can ask for while a disk is slow; whoever
 	// does waits.
 	maxWrites = 256
@@ -175,8 +181,18 @@ func (d *Desktop) Run(o Options) {
 		d.Show()
 	}
 	d.start(d.signals)
+	d.start(settle)
 	d.cfg.App.Run()
 	d.end()
+}
+
+// settle runs beside Fyne, once: looking through the system's fonts takes twice the
+// memory of all that comes later, which is given back.
+func settle(ctx context.Context) {
+	debug.SetGCPercent(gcPercent)
+	if sleep(ctx, settleTime) {
+		debug.FreeOSMemory()
+	}
 }
 
 // begin starts what runs beside Fyne: all of it ends with end.

@@ -170,7 +170,7 @@ func build(t *testing.T, cgo bool, dir, name string) string {
 	enabled := "CGO_ENABLED=0"
 	if cgo { // as make desktop does, so that its C is compiled once
 		enabled = "CGO_ENABLED=1"
-		args = append(args, "-tags", "migrated_fynedo")
+		args = append(args, "-tags", "migrated_fynedo no_emoji")
 	}
 	cmd := exec.Command("go", append(args, "github.com/culvert-vpn/culvert/app/cmd/"+name)...)
 	cmd.Env = append(cmd.Environ(), enabled)

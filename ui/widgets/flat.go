@@ -1,32 +1,40 @@
 package widgets
 
 import (
-	"image/color"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-
-	"github.com/culvert-vpn/culvert/ui/theme"
+	"fyne.io/fyne/v2/driver/desktop"
 )
 
-// flatTheme is the program's theme without shadows: Fyne lays one over the ends
-// of all that scrolls.
-type flatTheme struct{}
+// flatScroll scrolls up and down without Fyne's shadows at its ends. A theme of its
+// own without shadows would be simpler, and Fyne would keep all that is in it, and
+// fonts of its own for it, for ever.
+type flatScroll struct{ container.Scroll }
 
-func (flatTheme) current() fyne.Theme { return fyne.CurrentApp().Settings().Theme() }
-
-func (t flatTheme) Color(name fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
-	if name == theme.Shadow {
-		return color.Transparent
-	}
-	return t.current().Color(name, v)
+func newFlatScroll(content fyne.CanvasObject) *flatScroll {
+	s := &flatScroll{}
+	s.Direction, s.Content = container.ScrollVerticalOnly, content
+	s.ExtendBaseWidget(s)
+	return s
 }
 
-func (t flatTheme) Font(s fyne.TextStyle) fyne.Resource        { return t.current().Font(s) }
-func (t flatTheme) Icon(name fyne.ThemeIconName) fyne.Resource { return t.current().Icon(name) }
-func (t flatTheme) Size(name fyne.ThemeSizeName) float32       { return t.current().Size(name) }
+// CreateRenderer is Fyne's.
+func (s *flatScroll) CreateRenderer() fyne.WidgetRenderer {
+	return &flatRenderer{WidgetRenderer: s.Scroll.CreateRenderer()}
+}
 
-// flatten shows what scrolls without shadows at its ends.
-func flatten(o fyne.CanvasObject) fyne.CanvasObject {
-	return container.NewThemeOverride(o, flatTheme{})
+type flatRenderer struct {
+	fyne.WidgetRenderer
+	objects []fyne.CanvasObject
+}
+
+// Objects are the content and the bars: shadows do not know the pointer.
+func (r *flatRenderer) Objects() []fyne.CanvasObject {
+	r.objects = r.objects[:0]
+	for i, o := range r.WidgetRenderer.Objects() {
+		if _, bar := o.(desktop.Hoverable); bar || i == 0 {
+			r.objects = append(r.objects, o)
+		}
+	}
+	return r.objects
 }

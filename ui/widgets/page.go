@@ -30,7 +30,7 @@ type Page struct {
 	Top    float32 // room above; 0: as at the sides
 	Whole  bool    // the body does not scroll and fills the page: it has a list in it
 
-	scroll *container.Scroll
+	scroll *flatScroll
 	inner  *fyne.Container
 	column *pageColumn
 }
@@ -113,8 +113,7 @@ func (c *pageColumn) MinSize(o []fyne.CanvasObject) fyne.Size {
 func (p *Page) CreateRenderer() fyne.WidgetRenderer {
 	p.column = &pageColumn{}
 	p.inner = container.New(p.column, p.Body)
-	p.scroll = container.NewVScroll(p.inner)
-	flat := flatten(p.scroll)
+	p.scroll = newFlatScroll(p.inner)
 	foot, line := canvas.NewRectangle(nil), canvas.NewRectangle(nil)
 	pages[p] = true
 	r := &parts{of: p, destroy: func() { delete(pages, p) }}
@@ -123,7 +122,7 @@ func (p *Page) CreateRenderer() fyne.WidgetRenderer {
 		if p.Whole {
 			r.objects = append(r.objects, p.Body)
 		} else {
-			r.objects = append(r.objects, flat)
+			r.objects = append(r.objects, p.scroll)
 		}
 		if p.Header != nil {
 			r.objects = append(r.objects, p.Header)
@@ -133,12 +132,12 @@ func (p *Page) CreateRenderer() fyne.WidgetRenderer {
 		}
 		foot.FillColor, line.FillColor = paint(p, theme.Card), paint(p, theme.Border)
 	}
-	r.layout = func(s fyne.Size) { p.lay(s, flat, foot, line) }
+	r.layout = func(s fyne.Size) { p.lay(s, foot, line) }
 	r.min = func() fyne.Size { return fyne.NewSize(200, 120) }
 	return render(r)
 }
 
-func (p *Page) lay(s fyne.Size, flat fyne.CanvasObject, foot, line *canvas.Rectangle) {
+func (p *Page) lay(s fyne.Size, foot, line *canvas.Rectangle) {
 	pad := pagePad(s.Width)
 	width := min(s.Width-2*pad, p.Most)
 	x := pad
@@ -170,7 +169,7 @@ func (p *Page) lay(s fyne.Size, flat fyne.CanvasObject, foot, line *canvas.Recta
 		pad = theme.Space4 // the footer has an edge of its own
 	}
 	*p.column = pageColumn{pad: pad, top: top, x: x, width: width, total: min(s.Width, 64)}
-	put(flat, 0, y, s.Width, bottom-y)
+	put(p.scroll, 0, y, s.Width, bottom-y)
 	p.column.Layout(p.inner.Objects, p.inner.Size())
 	p.scroll.Refresh()
 }

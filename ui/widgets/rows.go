@@ -2,7 +2,6 @@ package widgets
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -16,8 +15,7 @@ type rows struct {
 	bind   func(i int, o fyne.CanvasObject)
 	moved  func() // scrolled; may be nil
 
-	scroll *container.Scroll
-	flat   fyne.CanvasObject // the scroll, without Fyne's shadows
+	scroll *flatScroll
 	body   *rowsBody
 }
 
@@ -25,12 +23,11 @@ func newRows(height float32, length func() int, create func() fyne.CanvasObject,
 	r := &rows{height: height, length: length, create: create, bind: bind}
 	r.body = &rowsBody{of: r, live: map[int]fyne.CanvasObject{}}
 	r.body.ExtendBaseWidget(r.body)
-	r.scroll = container.NewVScroll(r.body)
+	r.scroll = newFlatScroll(r.body)
 	r.scroll.OnScrolled = func(fyne.Position) {
 		r.body.arrange(false)
 		call(r.moved)
 	}
-	r.flat = flatten(r.scroll)
 	r.ExtendBaseWidget(r)
 	return r
 }
@@ -72,9 +69,9 @@ func (r *rows) atEnd() bool {
 }
 
 func (r *rows) CreateRenderer() fyne.WidgetRenderer {
-	return render(&parts{of: r, objects: []fyne.CanvasObject{r.flat},
+	return render(&parts{of: r, objects: []fyne.CanvasObject{r.scroll},
 		layout: func(s fyne.Size) {
-			put(r.flat, 0, 0, s.Width, s.Height)
+			put(r.scroll, 0, 0, s.Width, s.Height)
 			r.body.arrange(false)
 		},
 		min: func() fyne.Size { return fyne.NewSize(100, r.height) },
