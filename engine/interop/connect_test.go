@@ -196,6 +196,8 @@ func TestSoftEther(t *testing.T) {
 			phase1: "aes256-sha512-modp2048"},
 		{name: "3des-sha1-modp1024", bytes: little, profile: lab.Profile{"ipsec.phase1": lab.List("3des-sha1-modp1024")},
 			phase1: "3des-sha1-modp1024"},
+		// Within EAP it has TLS alone: by a second connection, without EAP.
+		{name: "eap-mschapv2 first", bytes: little, profile: lab.Profile{"ppp.auth": lab.List("eap-mschapv2", "mschapv2")}, method: "MS-CHAPv2"},
 		{name: "plain L2TP", bytes: little, profile: lab.Profile{"ipsec.enabled": "false"}},
 	} {
 		t.Run(s.name, func(t *testing.T) {

@@ -219,6 +219,14 @@ func TestEAPNak(t *testing.T) {
 		t.Errorf("%+v: SoftEther would do without EAP", e)
 	}
 
+	s = identified(t, clientConfig(1, EAPMSCHAPv2, MSCHAPv2))
+	s.recvHex(protocolEAP, eapRequest, 8, "0d20")
+	s.expect(protocolEAP, eapResponse)
+	s.recvHex(protocolLCP, protocolReject, 3, "c227 0208000603 1a") // as it says that
+	if e := s.down(AuthMethodRefused); e.TryEAP != EAPNever {
+		t.Errorf("%+v: SoftEther would do without EAP", e)
+	}
+
 	s = identified(t, clientOf(EAPMD5)) // nobody by that name
 	s.recv(protocolEAP, eapFailure, 7)
 	s.down(BadCredentials)

@@ -230,6 +230,15 @@ func (c *Conn) eapVerdict(now time.Time, p packet, out *Output) {
 	}
 }
 
+// otherThanEAP is how another connection does without EAP, where this one took it
+// at once and there is something else.
+func (c *Conn) otherThanEAP() EAPUse {
+	if c.cfg.Server || c.lcp.shunned || len(withoutEAP(c.cfg.Auth)) == 0 {
+		return EAPInTurn
+	}
+	return EAPNever
+}
+
 // eapRefused is what it means that the peer ends EAP now.
 func (c *Conn) eapRefused() *Error {
 	e := &c.auth.eap
@@ -242,9 +251,7 @@ func (c *Conn) eapRefused() *Error {
 	case len(e.refused) > 0:
 		err.Reason = AuthMethodRefused
 		err.Detail = "within EAP we allow [" + names(c.cfg.eapMethods()) + "], peer asked for [" + strings.Join(e.refused, " ") + "]"
-		if !c.lcp.shunned && len(withoutEAP(c.cfg.Auth)) > 0 {
-			err.TryEAP = EAPNever
-		}
+		err.TryEAP = c.otherThanEAP()
 	default:
 		err.Detail = "the user name alone was refused"
 	}

@@ -342,7 +342,11 @@ func (c *Conn) protocolRejected(now time.Time, protocol uint16, out *Output) {
 		c.lcp.fire(now, onRXJBad, out)
 		c.fail(now, &Error{Reason: NegotiationFailed, Detail: "peer rejects LCP"}, out)
 	case protocol == c.auth.protocol() && c.phase == PhaseAuthenticate:
-		c.fail(now, &Error{Reason: AuthMethodRefused, Detail: "peer rejects the protocol of " + c.auth.method.String()}, out)
+		err := &Error{Reason: AuthMethodRefused, Detail: "peer rejects the protocol of " + c.auth.method.String()}
+		if c.auth.method.EAP() { // SoftEther's word for all of it but TLS
+			err.TryEAP = c.otherThanEAP()
+		}
+		c.fail(now, err, out)
 	case protocol == protocolIPCP && c.phase == PhaseNetwork:
 		c.fail(now, &Error{Reason: IPCPRejected}, out)
 	case protocol == protocolIPv6CP && c.ipv6cp.state > Starting:
