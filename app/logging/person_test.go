@@ -15,10 +15,10 @@ func TestMaskWord(t *testing.T) {
 // TestAnonymous takes out what tells of a person, the longest first, and leaves
 // what every report has.
 func TestAnonymous(t *testing.T) {
-	t.Setenv("HOME", "/home/erika")
+	t.Setenv("HOME", "/users/erika")
 	t.Setenv("USER", "erika")
 	t.Setenv("LOGNAME", "root")
-	in := "user = 'ACME\\erika.m', home /home/erika/x, erika of culvert, root, peer vpn.acme.example as vpn"
+	in := "user = 'ACME\\erika.m', home /users/erika/x, erika of culvert, root, peer vpn.acme.example as vpn"
 	want := "user = '[redacted]', home [redacted]/x, [redacted] of culvert, root, peer vpn.acme.example as vpn"
 	if got := Anonymous(in, "ACME\\erika.m", "erika.m", "ACME", "vpn", ""); got != want {
 		t.Errorf("Anonymous = %s, want\n%s", got, want)

@@ -116,7 +116,9 @@ func TestWaitingForAPerson(t *testing.T) {
 
 // A code is good once, and only a person has the next: nothing is tried without one.
 func TestCodes(t *testing.T) {
-	ask := func(attempt uint64, prompt string) Waiting { return Waiting{attempt, 90 * time.Second, api.OTP, prompt} }
+	ask := func(attempt uint64, prompt string) Waiting {
+		return Waiting{attempt, 90 * time.Second, api.OTP, prompt}
+	}
 	b := newBench(t).in(Start{}, Connect{office()}, ask(1, "Code:")).state(api.Waiting).asks(api.OTP)
 	if got := b.m.Status(b.now); got.Prompt != "Code:" || got.SecondsLeft != 90 {
 		t.Errorf("asked %q for %d s", got.Prompt, got.SecondsLeft)
