@@ -59,13 +59,22 @@ func TestCodes(t *testing.T) {
 		t.Errorf("refused: %s", body)
 	}
 
+	// It may come with a request that joins in, too.
+	const known = "id = \"6f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b\"\n" + profileText
+	post("/v1/connect", connectBody(t, known), 200)
+	asks("Token code:")
+	post("/v1/connect", strings.Replace(connectBody(t, known), `"secrets":{`, `"secrets":{"otp":"424242",`, 1), 200)
+	until(t, events, `"state":"connected"`)
+	post("/v1/disconnect", "", 200)
+	until(t, events, `"state":"disconnected"`)
+
 	// A wish to end wins over a question.
 	post("/v1/connect", connectBody(t, profileText), 200)
 	asks("Token code:")
 	post("/v1/disconnect", "", 200)
 	until(t, events, `"state":"disconnected"`)
 	b.stop()
-	if got := b.sys.codes; !slices.Equal(got, []string{"424242", "424242", "424242", "000000"}) {
+	if got := b.sys.codes; !slices.Equal(got, []string{"424242", "424242", "424242", "000000", "424242"}) {
 		t.Errorf("the gateway was told %q", got)
 	}
 	if strings.Contains(b.log.String(), "424242") || strings.Contains(b.log.String(), "000000") {

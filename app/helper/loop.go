@@ -102,6 +102,9 @@ func (l *loop) take(r request) {
 	if err == nil {
 		l.execute()
 	}
+	if _, again := r.in.(supervisor.Connect); again && err == nil && len(l.secrets.OTP) > 0 && l.asked(time.Now()) == api.OTP {
+		l.step(supervisor.Answer{}) // the code came for the question that is open
+	}
 	if r.answer != nil {
 		r.answer <- err
 	}
@@ -110,13 +113,20 @@ func (l *loop) take(r request) {
 // errNothingGiven is an answer without what is asked for.
 var errNothingGiven = errors.New("helper: the answer lacks what is asked for")
 
+// asked is what the gateway asks for at present; "": nothing.
+func (l *loop) asked(now time.Time) api.SecretName {
+	if s := l.machine.Status(now); s.State == api.Waiting && len(s.Ask) > 0 {
+		return s.Ask[0]
+	}
+	return ""
+}
+
 // lacking refuses an answer to the gateway that says nothing.
 func (l *loop) lacking(now time.Time, r request) error {
 	if _, ok := r.in.(supervisor.Answer); !ok || r.secrets == nil {
 		return nil
 	}
-	s := l.machine.Status(now)
-	if s.State == api.Waiting && len(s.Ask) > 0 && len(*r.secrets.Slot(s.Ask[0])) == 0 {
+	if name := l.asked(now); name != "" && len(*r.secrets.Slot(name)) == 0 {
 		return errNothingGiven
 	}
 	return nil
