@@ -117,7 +117,7 @@ func optionsOf(m *dhcpv4.DHCPv4) Options {
 		o.addName(s)
 	}
 	if data := m.Options.Get(dhcpv4.OptionDNSDomainSearchList); len(data) > 0 {
-		names, ok := parseNames(data)
+		names, ok := ParseNames(data)
 		for _, s := range names {
 			o.addName(s)
 		}
@@ -193,7 +193,7 @@ func (o *Options) addName(s string) {
 	s = strings.TrimSuffix(strings.ToLower(s), ".")
 	switch {
 	case slices.Contains(o.Search, s):
-	case !isName(s) || len(o.Search) == MaxSearch:
+	case !IsName(s) || len(o.Search) == MaxSearch:
 		o.Refused++
 	default:
 		o.Search = append(o.Search, s)

@@ -185,7 +185,7 @@ func TestNames(t *testing.T) {
 	}
 	// Every octet of it points back over all of what is in front.
 	bomb := []byte(strings.Repeat("\x01a", 120) + "\x00" + strings.Repeat("\xc0\x00", 2000))
-	if names, ok := parseNames(bomb); ok || len(names) > MaxSearch+1 {
+	if names, ok := ParseNames(bomb); ok || len(names) > MaxSearch+1 {
 		t.Errorf("%d names of a list that is all pointers", len(names))
 	}
 }
@@ -283,7 +283,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		for _, s := range o.Search {
-			if !isName(s) {
+			if !IsName(s) {
 				t.Fatalf("name %q", s)
 			}
 		}

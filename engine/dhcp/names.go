@@ -5,9 +5,9 @@ import "strings"
 // Ours: more than a search list of MaxSearch names can take.
 const maxNameSteps = 4096
 
-// isName says that s is a domain name in lower case (RFC 1035, 2.3.1, with the
+// IsName says that s is a domain name in lower case (RFC 1035, 2.3.1, with the
 // underscore of RFC 2782). Names end up in files and scripts of root.
-func isName(s string) bool {
+func IsName(s string) bool {
 	if s == "" || len(s) > maxName {
 		return false
 	}
@@ -19,12 +19,12 @@ func isName(s string) bool {
 	return true
 }
 
-// parseNames reads a search list (RFC 3397): names of RFC 1035 one behind the
+// ParseNames reads a search list (RFC 3397): names of RFC 1035 one behind the
 // other, compressed within the option. What was read before an error counts.
 //
 // The library's own reader takes no pointer to a name that ends in a pointer,
 // and copies without a bound.
-func parseNames(b []byte) (names []string, ok bool) {
+func ParseNames(b []byte) (names []string, ok bool) {
 	steps := 0
 	for at := 0; at < len(b); {
 		var name []string
@@ -72,8 +72,8 @@ func parseNames(b []byte) (names []string, ok bool) {
 	return names, true
 }
 
-// appendNames writes a search list, without compression.
-func appendNames(dst []byte, names []string) []byte {
+// AppendNames writes a search list, without compression.
+func AppendNames(dst []byte, names []string) []byte {
 	for _, name := range names {
 		for label := range strings.SplitSeq(name, ".") {
 			dst = append(append(dst, byte(len(label))), label...)

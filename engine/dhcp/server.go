@@ -30,7 +30,7 @@ func (s *Server) Check() error {
 		}
 	}
 	for _, name := range s.Options.Search {
-		if !isName(name) {
+		if !IsName(name) {
 			return ErrUnfit
 		}
 	}
@@ -78,7 +78,7 @@ func (s *Server) ack(m *dhcpv4.DHCPv4) []byte {
 	add(dhcpv4.OptionDomainNameServer, servers)
 	if len(s.Options.Search) > 0 {
 		add(dhcpv4.OptionDomainName, []byte(s.Options.Search[0]))
-		add(dhcpv4.OptionDNSDomainSearchList, appendNames(nil, s.Options.Search))
+		add(dhcpv4.OptionDNSDomainSearchList, AppendNames(nil, s.Options.Search))
 	}
 	var routes dhcpv4.Routes
 	for _, p := range s.Options.Routes {

@@ -104,6 +104,7 @@ var only = map[string][]string{
 	"engine/packet":          {},
 	"engine/secret":          {},
 	"engine/dhcp":            {},
+	"engine/slaac":           {"engine/dhcp", "engine/internal/wire"},
 	"engine/suite":           {},
 	"engine/failure":         {},
 	"engine/isakmp":          {"engine/internal/wire"},
@@ -174,7 +175,7 @@ func TestLinks(t *testing.T) {
 // TestClocks keeps clocks, timers and global randomness out of the protocol
 // machines: time is a parameter there, and randomness a reader.
 func TestClocks(t *testing.T) {
-	machines := []string{"engine/isakmp", "engine/ike", "engine/l2tp", "engine/ppp", "engine/stack", "ui/viewmodel"}
+	machines := []string{"engine/isakmp", "engine/ike", "engine/l2tp", "engine/ppp", "engine/slaac", "engine/stack", "ui/viewmodel"}
 	for _, p := range packages(t, "linux") {
 		if !under(p.ImportPath, machines...) {
 			continue
