@@ -24,6 +24,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/ppp"
+	"github.com/culvert-vpn/culvert/engine/slaac"
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
 
@@ -77,6 +78,10 @@ type Config struct {
 	// once packets flow, and gets the answer if one comes: once at most, from the
 	// control goroutine, so it must not block.
 	Learned func(now time.Time, o dhcp.Options)
+	// Learned6, if any, gets what the gateway has of IPv6 whenever that changes,
+	// once packets flow, from the control goroutine: it must not block. It is not
+	// called for a gateway that has none; Stack.PPP.IPv6 has to ask for it.
+	Learned6 func(now time.Time, n slaac.Network)
 }
 
 // Standard ports.

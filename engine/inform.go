@@ -62,8 +62,8 @@ func (l *loop) sendIP(now time.Time, ip []byte) {
 	}
 }
 
-// stopAsking forgets the question: the connection ends.
+// stopAsking forgets what is asked beside the connection, which ends.
 func (l *loop) stopAsking() {
-	l.dhcp = nil
+	l.dhcp, l.six = nil, nil
 	l.question.Store(0)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/ike"
 	"github.com/culvert-vpn/culvert/engine/packet"
+	"github.com/culvert-vpn/culvert/engine/slaac"
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
 
@@ -28,6 +29,9 @@ func (s *Session) run() {
 			l.call(s.conn.Advance)
 			if l.dhcp != nil {
 				l.callDHCP(l.dhcp.Advance)
+			}
+			if l.six != nil {
+				l.callIPv6(l.six.Advance)
 			}
 		case <-closing:
 			closing, l.ending = nil, true
@@ -104,6 +108,11 @@ type loop struct {
 	asked   int        // how many questions there were
 	dhcp    *dhcp.Conn // the question at work; nil: none
 	dhcpOut dhcp.Output
+	link6   *stack.Network6Up // IPV6CP is opened; nil: it is not
+	six     *slaac.Conn       // at work; nil: it is not
+	sixOut  slaac.Output
+
+	sixKnown bool // Learned6 was told something
 }
 
 // call calls one method of the connection and does what it says.
@@ -177,6 +186,10 @@ func (l *loop) message(m message) {
 		if l.dhcp != nil {
 			l.callDHCP(func(now time.Time, out *dhcp.Output) { l.dhcp.Handle(now, m.data, out) })
 		}
+	case m.link6:
+		if l.six != nil {
+			l.callIPv6(func(now time.Time, out *slaac.Output) { l.six.Handle(now, m.data, out) })
+		}
 	case m.l2tp:
 		l.call(func(now time.Time, out *stack.Output) { l.conn.HandleL2TP(now, m.data, m.from, out) })
 	default:
@@ -195,6 +208,11 @@ func (l *loop) setTimer() {
 	}
 	if l.dhcp != nil {
 		wait = min(wait, max(0, time.Until(l.dhcp.Deadline())))
+	}
+	if l.six != nil {
+		if d := l.six.Deadline(); !d.IsZero() {
+			wait = min(wait, max(0, time.Until(d)))
+		}
 	}
 	if l.conn.AwaitsData() {
 		l.awaits.Store(true)
@@ -216,6 +234,10 @@ func (l *loop) event(now time.Time, e stack.Event) {
 		if l.cfg.Ask != nil {
 			l.cfg.Ask(now, l.ask(e, l.asked))
 		}
+	case stack.Network6Up:
+		l.network6(&e)
+	case stack.Network6Down:
+		l.network6(nil)
 	case stack.Trace:
 		if up, ok := e.Event.(ike.Phase1Up); ok {
 			l.phase1 = up.Suite
@@ -272,6 +294,7 @@ func (l *loop) deviceMade(r *deviceResult) {
 	l.tellEvent(time.Now(), stack.StageDone{Stage: failure.Routes})
 	close(l.up)
 	l.inform()
+	l.network6(l.link6)
 }
 
 var _ dataplane.Device = (*deviceBox)(nil)

@@ -74,9 +74,10 @@ type link struct {
 // message is what other goroutines tell the control goroutine.
 type message struct {
 	via    stack.Via
-	data   []byte // a datagram, or with l2tp or dhcp set what the data plane opened
+	data   []byte // a datagram, or with l2tp, dhcp or link6 set what the data plane opened
 	l2tp   bool
 	dhcp   bool   // an IP packet
+	link6  bool   // an IPv6 packet of the link itself
 	sent   bool   // by the data plane, which was asked to say so
 	from   uint16 // inner UDP port
 	code   secret.Secret
@@ -231,6 +232,9 @@ func (s *Session) receive(l *link) {
 		if xid := s.question.Load(); xid != 0 {
 			s.divert(l, sealed, xid)
 		}
+		if p.Network6 {
+			s.divert6(l, sealed)
+		}
 		if d := s.device.Load(); d != nil {
 			// A packet that the device does not take is lost like any other.
 			_ = d.Write(sealed)
@@ -325,6 +329,9 @@ func (s *Session) transmit(d dataplane.Device) {
 		p := s.path.Load()
 		if p == nil {
 			continue
+		}
+		if p.Network6 {
+			keepLink6(batch[:n])
 		}
 		// An exhausted sequence seals nothing; the control goroutine rekeys.
 		if p.Seal(time.Now(), batch[:n]) != nil {

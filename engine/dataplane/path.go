@@ -54,7 +54,7 @@ type Path struct {
 	PeerTunnel, PeerSession   uint16 // as we address the peer; a session of 0 is none yet
 	Sequencing                bool   // number our data messages from the first (RFC 2661, 5.4)
 	ACFC, PFC                 bool   // leave out what PPP agreed to leave out
-	Network                   bool   // IP may flow
+	Network, Network6         bool   // IPv4 may flow, IPv6
 	MTU                       int    // of IP packets, octets
 
 	// Expecting are the inbound SPIs whose keys are being agreed on.
@@ -137,12 +137,15 @@ func (p *Path) Seal(now time.Time, batch []*packet.Buffer) error {
 // frame puts PPP, L2TP and inner UDP in front of one IP packet.
 func (p *Path) frame(b *packet.Buffer) bool {
 	ip := b.Bytes()
-	if !p.Network || len(ip) == 0 || len(ip) > p.MTU {
+	if len(ip) == 0 || len(ip) > p.MTU {
 		return false
 	}
-	protocol := uint16(ppp.ProtocolIPv4)
+	protocol, up := uint16(ppp.ProtocolIPv4), p.Network
 	if ip[0]>>4 == 6 {
-		protocol = ppp.ProtocolIPv6
+		protocol, up = ppp.ProtocolIPv6, p.Network6
+	}
+	if !up {
+		return false
 	}
 	clampMSS(ip, p.MTU)
 	if p.PFC {
@@ -362,7 +365,7 @@ func (p *Path) unframe(b *packet.Buffer, from uint16, control func([]byte, uint1
 	case protocol != ppp.ProtocolIPv4 && protocol != ppp.ProtocolIPv6:
 		control(msg, from)
 		b.Drop()
-	case !p.Network || len(info) == 0:
+	case len(info) == 0, info[0]>>4 == 6 && !p.Network6, info[0]>>4 != 6 && !p.Network:
 		p.Counters.DropNoSession.Add(1)
 		b.Drop()
 	default:

@@ -16,10 +16,10 @@ import (
 // pair makes the two ends of a path; change alters both before use.
 func pair(t testing.TB, encapsulation Encapsulation, change func(p *Path)) (client, gateway *Path) {
 	t.Helper()
-	client = &Path{Encapsulation: encapsulation, Network: true, MTU: 1400, Counters: new(Counters),
+	client = &Path{Encapsulation: encapsulation, Network: true, Network6: true, MTU: 1400, Counters: new(Counters),
 		Local: netip.MustParseAddrPort("192.0.2.1:50000"), Remote: netip.MustParseAddrPort("192.0.2.2:1701"),
 		LocalTunnel: 1, LocalSession: 2, PeerTunnel: 3, PeerSession: 4}
-	gateway = &Path{Encapsulation: encapsulation, Network: true, MTU: 1400, Counters: new(Counters),
+	gateway = &Path{Encapsulation: encapsulation, Network: true, Network6: true, MTU: 1400, Counters: new(Counters),
 		Local: client.Remote, Remote: client.Local, LocalTunnel: 3, LocalSession: 4, PeerTunnel: 1, PeerSession: 2}
 	if encapsulation != Plain {
 		s := suite.MustPhase2("aes128-sha1")[0]

@@ -12,6 +12,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/l2tp"
 	"github.com/culvert-vpn/culvert/engine/ppp"
 	"github.com/culvert-vpn/culvert/engine/secret"
+	"github.com/culvert-vpn/culvert/engine/slaac"
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
 
@@ -33,12 +34,17 @@ type client struct {
 	user    string     // logged in, or ""
 	address netip.Addr // given out, or the zero Addr
 	cookies []ike.CookiePair
+
+	prefix6     netip.Prefix  // given out; not valid: none
+	router      *slaac.Router // what it is told; nil: IPv6 does not flow
+	advertiseAt time.Time     // again; zero: not due
 }
 
 // table is how packets find their client; it is never changed once stored.
 type table struct {
 	bySPI  map[uint32]*client
 	byAddr map[netip.Addr]*client     // inner
+	byNet  map[[8]byte]*client        // inner, by the network half of an IPv6 address
 	byPeer map[netip.AddrPort]*client // plain L2TP
 }
 
@@ -49,13 +55,15 @@ type registry struct {
 	byCookie map[isakmp.Cookie]*client // the initiator's
 	used     map[netip.Addr]*client
 	spent    map[string]uint64 // the step of the last TOTP of a user
+	used6    map[netip.Prefix]*client
 	lastID   uint64
-	next     netip.Addr // of the pool, to try first
+	next     netip.Addr   // of the pool, to try first
+	next6    netip.Prefix // of Pool6, given out last
 }
 
 func newRegistry(g *Gateway) *registry {
 	return &registry{Gateway: g, clients: map[*client]struct{}{}, byCookie: map[isakmp.Cookie]*client{},
-		used: map[netip.Addr]*client{}, spent: map[string]uint64{}, next: g.cfg.Pool.Addr()}
+		used: map[netip.Addr]*client{}, spent: map[string]uint64{}, next: g.cfg.Pool.Addr(), used6: map[netip.Prefix]*client{}, next6: g.cfg.first6()}
 }
 
 // forIKE is the client that an IKE message belongs to: by the initiator's
@@ -172,6 +180,7 @@ func (r *registry) stackConfig(c *client, ipsec bool) stack.Config {
 		Lookup:    func(user string) (secret.Secret, bool) { s, ok := cfg.Users[user]; return s, ok },
 		TakesCode: func(user string) bool { _, ok := cfg.Codes[user]; return ok }, CheckCode: r.checkCode, CodePrompt: cfg.CodePrompt}
 	copy(k.PPP.DNS[:], cfg.DNS)
+	k.PPP.IPv6 = cfg.Pool6.IsValid()
 	if !ipsec {
 		k.Local = r.links[stack.Port1701].local
 		return k
@@ -237,6 +246,7 @@ func (r *registry) dismiss(c *client) {
 func (r *registry) remove(c *client) {
 	delete(r.clients, c)
 	delete(r.used, c.address)
+	delete(r.used6, c.prefix6)
 	for _, k := range c.cookies {
 		if r.byCookie[k.Initiator] == c {
 			delete(r.byCookie, k.Initiator)
@@ -262,7 +272,7 @@ func (r *registry) index(c *client) {
 
 // publish makes a new table of the clients' present paths.
 func (r *registry) publish() {
-	t := &table{map[uint32]*client{}, map[netip.Addr]*client{}, map[netip.AddrPort]*client{}}
+	t := &table{map[uint32]*client{}, map[netip.Addr]*client{}, map[[8]byte]*client{}, map[netip.AddrPort]*client{}}
 	for c := range r.clients {
 		p := c.path.Load()
 		if p == nil {
@@ -276,6 +286,9 @@ func (r *registry) publish() {
 		}
 		if p.Network && c.address.IsValid() {
 			t.byAddr[c.address] = c
+		}
+		if p.Network6 && c.prefix6.IsValid() {
+			t.byNet[half(c.prefix6.Addr())] = c
 		}
 	}
 	r.table.Store(t)

@@ -70,8 +70,14 @@ type Config struct {
 
 	Address netip.Addr   // the gateway's own inner address
 	Pool    netip.Prefix // the clients' inner addresses, without Address
-	DNS     []netip.Addr // at most two; nil: Address
-	MTU     int          // inner; zero: 1400
+	// Pool6 has a network of 64 bits for each client, and the first of it for
+	// Address6, the gateway's own; with addresses of 40 to 63 bits. Not valid: no
+	// IPv6. A client that there is none left for goes without.
+	Pool6    netip.Prefix
+	Address6 netip.Addr   // not valid: the first of Pool6
+	DNS6     []netip.Addr // nil: Address6
+	DNS      []netip.Addr // at most two; nil: Address
+	MTU      int          // inner; zero: 1400
 	// Routes and Search are what clients are told that ask (DHCPINFORM). The
 	// gateway itself routes nothing by them.
 	Routes []netip.Prefix
@@ -165,7 +171,7 @@ func Start(cfg Config) (*Gateway, error) {
 	g.offer = cfg.offer()
 	if g.inner == nil {
 		var err error
-		if g.stack, err = netstack.New(netstack.Config{Address: cfg.Address, MTU: cfg.MTU}); err != nil {
+		if g.stack, err = netstack.New(netstack.Config{Address: cfg.Address, Address6: cfg.Address6, MTU: cfg.MTU}); err != nil {
 			return nil, fmt.Errorf("gateway: inner network: %w", err)
 		}
 		g.inner = g.stack
@@ -217,6 +223,9 @@ func (cfg *Config) complete() error {
 	}
 	if cfg.DNS == nil {
 		cfg.DNS = []netip.Addr{cfg.Address}
+	}
+	if err := cfg.complete6(); err != nil {
+		return err
 	}
 	switch {
 	case !cfg.Listen.IsValid() || cfg.Listen.IsUnspecified():

@@ -19,6 +19,7 @@ type message struct {
 	data   []byte
 	client *client // set: data is an L2TP packet that the data plane opened
 	from   uint16  // inner UDP port of that
+	link6  bool    // data is an IPv6 packet of the link itself instead
 }
 
 // tell gives the control goroutine what came from anybody; when that is behind,
@@ -118,7 +119,12 @@ func (l *loop) drain() {
 func (l *loop) message(now time.Time, m message) {
 	if c := m.client; c != nil {
 		c.queued.Add(-1)
-		if _, ok := l.clients[c]; ok {
+		if _, ok := l.clients[c]; !ok {
+			return
+		}
+		if m.link6 {
+			l.handle6(now, c, m.data)
+		} else {
 			l.call(c, func(now time.Time, out *stack.Output) { c.conn.HandleL2TP(now, m.data, m.from, out) })
 		}
 		return
@@ -151,6 +157,7 @@ func (l *loop) advance(now time.Time) {
 			l.call(c, c.conn.Close)
 			continue
 		}
+		l.advertise(now, c)
 		if d := l.due(c); !d.IsZero() && !now.Before(d) || c.conn.Polling() > 0 || c.conn.Counters().Moved.Load() != nil {
 			l.call(c, c.conn.Advance)
 		}
@@ -170,8 +177,10 @@ func (l *loop) due(c *client) time.Time {
 	case c.mustLogIn():
 		gone = c.since.Add(loginTime)
 	}
-	if !gone.IsZero() && (d.IsZero() || gone.Before(d)) {
-		return gone
+	for _, t := range []time.Time{gone, c.advertiseAt} {
+		if !t.IsZero() && (d.IsZero() || t.Before(d)) {
+			d = t
+		}
 	}
 	return d
 }
@@ -237,6 +246,10 @@ func (l *loop) event(now time.Time, c *client, e stack.Event) (down bool) {
 		c.up, c.known, c.since = true, true, now
 	case stack.NetworkDown:
 		c.up, c.since = false, now
+	case stack.Network6Up:
+		l.network6(now, c, e)
+	case stack.Network6Down:
+		c.router, c.advertiseAt = nil, time.Time{}
 	case stack.StageDone:
 		c.known = true // an authenticated phase 1, or a tunnel without IPsec
 	case stack.Trace:
@@ -343,6 +356,7 @@ func (g *Gateway) open(k *link, c *client, run []*packet.Buffer, a *answerer) {
 	p.Open(time.Now(), run, func(msg []byte, from uint16) {
 		g.tellOf(c, message{via: k.via, data: msg, from: from})
 	})
+	g.neighbours(k, c, run)
 	t := g.table.Load()
 	for _, b := range run {
 		if b.Len() > 0 && !t.speaks(c, b.Bytes()) {
@@ -385,14 +399,23 @@ func (g *Gateway) transmit() {
 	}
 }
 
-// speaks says whether a packet is in a client's own name, as all must be, and IPv4.
+// speaks says whether a packet is in a client's own name, as all must be.
 func (t *table) speaks(c *client, ip []byte) bool {
-	return len(ip) >= 20 && ip[0]>>4 == 4 && t.byAddr[netip.AddrFrom4([4]byte(ip[12:16]))] == c
+	switch {
+	case len(ip) >= 20 && ip[0]>>4 == 4:
+		return t.byAddr[netip.AddrFrom4([4]byte(ip[12:16]))] == c
+	case len(ip) >= 40 && ip[0]>>4 == 6:
+		return t.byNet[[8]byte(ip[8:16])] == c
+	}
+	return false
 }
 
 func destination(t *table, b *packet.Buffer) *client {
-	if ip := b.Bytes(); len(ip) >= 20 && ip[0]>>4 == 4 {
+	switch ip := b.Bytes(); {
+	case len(ip) >= 20 && ip[0]>>4 == 4:
 		return t.byAddr[netip.AddrFrom4([4]byte(ip[16:20]))]
+	case len(ip) >= 40 && ip[0]>>4 == 6:
+		return t.byNet[[8]byte(ip[24:32])]
 	}
 	return nil
 }
@@ -405,14 +428,17 @@ func (g *Gateway) seal(c *client, run []*packet.Buffer, writers map[stack.Via]*d
 	if p == nil || p.Seal(time.Now(), run) != nil {
 		return
 	}
-	via := stack.Port4500
-	switch p.Encapsulation {
-	case dataplane.ESP:
-		via = stack.ProtoESP
-	case dataplane.Plain:
-		via = stack.Port1701
-	}
-	if w := writers[via]; w != nil {
+	if w := writers[viaOf(p)]; w != nil {
 		_ = w.Write(run)
 	}
+}
+
+func viaOf(p *dataplane.Path) stack.Via {
+	switch p.Encapsulation {
+	case dataplane.ESP:
+		return stack.ProtoESP
+	case dataplane.Plain:
+		return stack.Port1701
+	}
+	return stack.Port4500
 }

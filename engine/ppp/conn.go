@@ -55,6 +55,10 @@ type Config struct {
 	// so, which costs a round trip.
 	AskNBNS bool
 	IPv6    bool // IPV6CP
+	// IPv6Waits has a client leave it to the peer to begin with IPV6CP.
+	IPv6Waits bool
+	// InterfaceID is our interface identifier to ask for; zero: a random one.
+	InterfaceID [8]byte
 
 	EchoInterval time.Duration // silence before an LCP echo; zero: no echoes
 	EchoFailures int           // echoes without an answer; zero: 4
@@ -77,6 +81,7 @@ type Conn struct {
 	doubtAt    time.Time // when an echo without an answer is told of
 	unanswered int       // echoes
 	mppeAt     time.Time // when the peer asked for MPPE last; zero: never
+	ipv6Over   bool      // the peer has none
 	noRandom   bool
 }
 
@@ -107,6 +112,7 @@ func New(cfg Config) *Conn {
 	c.ipv6cp.automaton = automaton{conn: c, layer: &c.ipv6cp, protocol: protocolIPv6CP}
 	c.lcp.mru = cfg.MRU
 	c.ipcp.local = cfg.Local
+	c.ipv6cp.local = cfg.InterfaceID
 	return c
 }
 
@@ -182,6 +188,7 @@ func (c *Conn) dispatch(now time.Time, protocol uint16, p packet, out *Output) {
 			c.fail(now, &Error{Reason: NoAddress, Text: cleanText(p.data), Detail: "peer ended IPCP"}, out)
 		}
 	case c.cfg.IPv6:
+		c.startIPv6(now, out)
 		c.ipv6cp.receive(now, p, out)
 	default:
 		c.unknown(now, protocol, appendPacket(nil, p), out)

@@ -165,6 +165,9 @@ func (c *ipcp) up(now time.Time, out *Output) {
 	}
 	c.wasUp, c.everUp = true, true
 	out.emit(e)
+	if !cfg.IPv6Waits {
+		c.conn.startIPv6(now, out)
+	}
 }
 
 // ofHost says whether a can be the address of one host in a network: a gateway

@@ -164,8 +164,8 @@ func TestProtocolRejected(t *testing.T) {
 	s = network(t, cfg)
 	s.ack(protocolIPCP)
 	s.recvHex(protocolIPCP, configureRequest, 1, "")
-	s.expect(protocolIPv6CP, configureRequest)
 	s.expect(protocolIPCP, configureAck)
+	s.expect(protocolIPv6CP, configureRequest)
 	s.events = nil
 	s.recvHex(protocolLCP, protocolReject, 1, "8057")
 	if _, ok := has[Down](s); ok {
@@ -175,15 +175,38 @@ func TestProtocolRejected(t *testing.T) {
 	s.dropped(DropIgnored)
 	s.pass(20 * time.Second)
 	s.quiet()
+	s.recvHex(protocolIPv6CP, configureRequest, 9, "010a0102030405060708")
+	s.quiet()
+}
+
+// A client begins with IPV6CP when IPCP is opened, or not at all by itself.
+func TestIPv6Waits(t *testing.T) {
+	for _, waits := range []bool{false, true} {
+		cfg := clientConfig(1)
+		cfg.IPv6, cfg.IPv6Waits, cfg.Local = true, waits, addr("10.0.0.2")
+		s := network(t, cfg)
+		s.ack(protocolIPCP)
+		s.recvHex(protocolIPCP, configureRequest, 1, "")
+		s.expect(protocolIPCP, configureAck)
+		must[NetworkUp](s)
+		if waits {
+			s.quiet()
+			s.recvHex(protocolIPv6CP, configureRequest, 1, "010a0102030405060708")
+		}
+		s.expect(protocolIPv6CP, configureRequest)
+	}
 }
 
 func TestIPv6CP(t *testing.T) {
 	cfg := clientConfig(1)
 	cfg.IPv6 = true
+	cfg.InterfaceID = [8]byte{1: 9}
 	s := network(t, cfg)
 	s.expect(protocolIPCP, configureRequest)
+	s.recvHex(protocolIPv6CP, configureRequest, 9, "010a0000000000000000") // before IPCP is opened
 	p := s.expect(protocolIPv6CP, configureRequest)
-	if len(p.data) != 10 || p.data[2]&2 != 0 {
+	s.expect(protocolIPv6CP, configureNak)
+	if string(p.data) != string(unhex(t, "010a0009000000000000")) {
 		t.Errorf("identifier %x", p.data)
 	}
 	s.pass(time.Millisecond)
@@ -206,9 +229,15 @@ func TestIPv6CP(t *testing.T) {
 	s.recv(protocolIPv6CP, terminateRequest, 1)
 	must[Network6Down](s)
 
+	cfg.InterfaceID = [8]byte{}
 	s = network(t, cfg) // a peer that rejects the option has its own idea of ours
 	s.expect(protocolIPCP, configureRequest)
+	s.recvHex(protocolIPv6CP, configureRequest, 9, "010a0000000000000000")
 	p = s.expect(protocolIPv6CP, configureRequest)
+	s.expect(protocolIPv6CP, configureNak)
+	if len(p.data) != 10 || p.data[2]&2 != 0 {
+		t.Errorf("identifier %x", p.data)
+	}
 	s.recv(protocolIPv6CP, configureReject, p.id, p.data...)
 	if p = s.ack(protocolIPv6CP); len(p.data) != 0 {
 		t.Errorf("asks for %x, which was rejected", p.data)

@@ -145,7 +145,15 @@ func (c *Conn) startNetwork(now time.Time, out *Output) {
 		c.echoAt, c.doubtAt, c.unanswered = now.Add(c.cfg.EchoInterval), time.Time{}, 0
 	}
 	c.ipcp.fire(now, onUp, out)
-	if c.cfg.IPv6 {
+	if c.cfg.Server {
+		c.startIPv6(now, out)
+	}
+}
+
+// startIPv6 lets IPV6CP begin: at a server's with IPCP, at a client's when IPCP is
+// opened or the peer begins, so that it delays nothing.
+func (c *Conn) startIPv6(now time.Time, out *Output) {
+	if c.cfg.IPv6 && c.ipv6cp.state == Starting && c.phase == PhaseNetwork && !c.ipv6Over {
 		c.ipv6cp.fire(now, onUp, out)
 	}
 }
@@ -351,6 +359,7 @@ func (c *Conn) protocolRejected(now time.Time, protocol uint16, out *Output) {
 		c.fail(now, &Error{Reason: IPCPRejected}, out)
 	case protocol == protocolIPv6CP && c.ipv6cp.state > Starting:
 		c.ipv6cp.fire(now, onDown, out)
+		c.ipv6Over = true
 	default:
 		out.emit(Drop{protocol, DropIgnored})
 	}

@@ -136,6 +136,13 @@ type NetworkUp struct{ Network Network }
 // NetworkDown says that IP may flow no more, though the connection goes on.
 type NetworkDown struct{}
 
+// Network6Up says that IPv6 may flow, before or after NetworkUp, and with which
+// interface identifiers. What addresses there are the link itself tells.
+type Network6Up struct{ LocalID, PeerID [8]byte }
+
+// Network6Down says that IPv6 may flow no more.
+type Network6Down struct{}
+
 // PathChanged says that Conn.Path has a new value.
 type PathChanged struct{}
 
@@ -160,6 +167,8 @@ func (Waiting) event()      {}
 func (Question) event()     {}
 func (NetworkUp) event()    {}
 func (NetworkDown) event()  {}
+func (Network6Up) event()   {}
+func (Network6Down) event() {}
 func (PathChanged) event()  {}
 func (PeerMoved) event()    {}
 func (Data) event()         {}

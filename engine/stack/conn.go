@@ -56,6 +56,10 @@ const (
 	// SoftEther answers our StopCCN with its own and repeats it until it is
 	// acknowledged; a new tunnel before that would hang it.
 	lingerWait = 100 * time.Millisecond
+	// SoftEther's name for itself in L2TP. Asked for IPV6CP it passes on no packet
+	// for four to nine seconds, IPv4 neither, while it looks for a router in its
+	// network; it never asks for it itself.
+	vendorSoftEther = "L2TP"
 	// How long a gateway has to answer after an ICMP message said that it is not
 	// there: as long as after a refusal in clear.
 	unreachableGrace = 2 * time.Second
@@ -101,6 +105,7 @@ type Conn struct {
 	link       ppp.LinkUp
 	network    Network
 	netUp      bool
+	net6Up     bool
 	innerPort  uint16 // ours
 	remotePort uint16 // the peer's inner UDP port
 	peer       netip.AddrPort

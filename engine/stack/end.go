@@ -85,7 +85,7 @@ func (c *Conn) end(f *failure.Failure, out *Output) {
 		ch.KeyIn.Zero()
 		ch.KeyOut.Zero()
 	}
-	c.children, c.l2tp, c.ppp, c.path, c.netUp = nil, nil, nil, nil, false
+	c.children, c.l2tp, c.ppp, c.path, c.netUp, c.net6Up = nil, nil, nil, nil, false, false
 	out.emit(PathChanged{})
 	out.emit(Down{f})
 }

@@ -183,10 +183,20 @@ func (c *Conn) listen(now time.Time, from uint16, out *Output) {
 // dropSession forgets all that stood on the session.
 func (c *Conn) dropSession(out *Output) {
 	c.dropNetwork(out)
+	c.dropNetwork6(out)
 	c.session, c.link, c.network, c.ppp = l2tp.SessionUp{}, ppp.LinkUp{}, Network{}, nil
 }
 
-// dropNetwork stops IP.
+// dropNetwork6 stops IPv6.
+func (c *Conn) dropNetwork6(out *Output) {
+	if c.net6Up {
+		c.net6Up = false
+		c.publish(out)
+		out.emit(Network6Down{})
+	}
+}
+
+// dropNetwork stops IPv4.
 func (c *Conn) dropNetwork(out *Output) {
 	if c.netUp {
 		c.netUp = false
@@ -251,6 +261,7 @@ func (c *Conn) startLink(now time.Time, out *Output) {
 	k := c.cfg.PPP
 	k.Rand, k.Server = c.cfg.Rand, c.cfg.Role == Gateway
 	k.MRU = uint16(c.mtu())
+	k.IPv6Waits = k.IPv6Waits || c.tunnel.Vendor == vendorSoftEther
 	c.ppp = ppp.New(k)
 	c.ppp.Start(now, &c.scratchPPP)
 	c.fromPPP(now, out)
@@ -317,8 +328,17 @@ func (c *Conn) fromPPP(now time.Time, out *Output) {
 			c.networkUp(now, e, out)
 		case ppp.Unanswered:
 			c.silent(now, out)
-		case ppp.LinkDown, ppp.NetworkDown:
+		case ppp.Network6Up:
+			c.net6Up = true
+			c.publish(out)
+			out.emit(Network6Up{e.LocalID, e.PeerID})
+		case ppp.LinkDown:
 			c.dropNetwork(out)
+			c.dropNetwork6(out)
+		case ppp.NetworkDown:
+			c.dropNetwork(out)
+		case ppp.Network6Down:
+			c.dropNetwork6(out)
 		case ppp.Down:
 			c.ppp = nil
 			if c.phase == running {
@@ -415,6 +435,7 @@ func (c *Conn) publish(out *Output) {
 		ACFC:          c.link.ACFC,
 		PFC:           c.link.PFC,
 		Network:       c.netUp,
+		Network6:      c.net6Up,
 		Counters:      &c.counters,
 	}
 	if c.ike != nil {

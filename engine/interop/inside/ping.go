@@ -8,11 +8,19 @@ import (
 	"time"
 )
 
-// From the specification (RFC 792, RFC 791).
-const (
-	echoReply   = 0
-	echoRequest = 8
-	icmpHeader  = 8
+// From the specification (RFC 792; RFC 4443, 4).
+const icmpHeader = 8
+
+// family is how echo requests go by one version of IP. The kernel sees to the
+// checksum of ICMPv6 itself, which is over addresses that it chooses.
+type family struct {
+	network        string
+	request, reply byte
+}
+
+var (
+	ipv4 = family{"ip4:icmp", 8, 0}
+	ipv6 = family{"ip6:ipv6-icmp", 128, 129}
 )
 
 // Ours. An answer that takes longer than this counts as lost: iputils' ping
@@ -33,17 +41,21 @@ type pinged struct {
 
 // ping sends echo requests of size octets of data and waits for their answers.
 func ping(address string, count, size int) (pinged, error) {
-	c, err := net.ListenIP("ip4:icmp", nil)
+	to, err := net.ResolveIPAddr("ip", address)
+	if err != nil {
+		return pinged{}, err
+	}
+	by := ipv4
+	if to.IP.To4() == nil {
+		by = ipv6
+	}
+	c, err := net.ListenIP(by.network, nil)
 	if err != nil {
 		return pinged{}, err
 	}
 	defer c.Close()
 	// On a busy machine this process may be the one that is late.
 	if err := c.SetReadBuffer(pingBuffer); err != nil {
-		return pinged{}, err
-	}
-	to, err := net.ResolveIPAddr("ip4", address)
-	if err != nil {
 		return pinged{}, err
 	}
 	id := uint16(rand.Uint32())
@@ -58,7 +70,7 @@ func ping(address string, count, size int) (pinged, error) {
 			next = sent[count-1].Add(pingPatience)
 		} else if !time.Now().Before(next) {
 			sent[p.Sent] = time.Now()
-			if _, err := c.WriteTo(echo(id, uint16(p.Sent), size), to); err != nil {
+			if _, err := c.WriteTo(echo(by.request, id, uint16(p.Sent), size), to); err != nil {
 				return p, fmt.Errorf("echo request %d: %w", p.Sent, err)
 			}
 			p.Sent++
@@ -72,7 +84,7 @@ func ping(address string, count, size int) (pinged, error) {
 			}
 			continue
 		}
-		if from.String() != to.String() || n != icmpHeader+size || buf[0] != echoReply || binary.BigEndian.Uint16(buf[4:]) != id {
+		if from.String() != to.String() || n != icmpHeader+size || buf[0] != by.reply || binary.BigEndian.Uint16(buf[4:]) != id {
 			continue
 		}
 		if seq := int(binary.BigEndian.Uint16(buf[6:])); seq < p.Sent && took[seq] == 0 {
@@ -90,9 +102,9 @@ func ping(address string, count, size int) (pinged, error) {
 }
 
 // echo is an echo request.
-func echo(id, seq uint16, size int) []byte {
+func echo(kind byte, id, seq uint16, size int) []byte {
 	b := make([]byte, icmpHeader+size)
-	b[0] = echoRequest
+	b[0] = kind
 	binary.BigEndian.PutUint16(b[4:], id)
 	binary.BigEndian.PutUint16(b[6:], seq)
 	for i := range size {

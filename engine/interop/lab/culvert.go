@@ -68,6 +68,7 @@ type Event struct {
 	MS        int64
 	Detail    map[string]string
 	Address   string
+	Address6  string
 	Peer      string
 	DNS       []string
 	MTU       int

@@ -106,8 +106,15 @@ type Transfer struct {
 // and compares their digests.
 func (g *Gateway) Transfers(tb testing.TB, from *Host, n int64) {
 	tb.Helper()
+	g.TransfersBy(tb, from, g.Inside, n)
+}
+
+// TransfersBy is Transfers with the host inside by another of its addresses.
+func (g *Gateway) TransfersBy(tb testing.TB, from *Host, to netip.Addr, n int64) {
+	tb.Helper()
+	url := fmt.Sprintf("http://%v", netip.AddrPortFrom(to, uint16(g.port)))
 	for _, direction := range []string{"get", "put"} {
-		cmd := from.Command(filepath.Join(g.bed.dir, "inside"), direction, g.insideURL(), strconv.FormatInt(n, 10), "120")
+		cmd := from.Command(filepath.Join(g.bed.dir, "inside"), direction, url, strconv.FormatInt(n, 10), "120")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			tb.Errorf("%s %d bytes: %v\n%s", direction, n, err, out)
@@ -133,3 +140,7 @@ func check(tb testing.TB, direction string, n int64, out []byte) {
 	}
 	tb.Logf("%s %d bytes in %.2f s: %.0f Mbit/s", direction, n, t.Seconds, float64(n)*8/1e6/t.Seconds)
 }
+
+// Host is another namespace of the bed: inet, nat, or gateway of one that is no
+// guest.
+func (g *Gateway) Host(name string) *Host { return &Host{g.bed, name} }

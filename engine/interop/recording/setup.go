@@ -53,7 +53,7 @@ func (s *Setup) config() stack.Config {
 	}
 	cfg.L2TP.HelloInterval = time.Minute
 	cfg.PPP = ppp.Config{User: s.User, Password: secret.Secret(s.Password), Auth: s.Auth,
-		EchoInterval: 30 * time.Second, EchoFailures: 4, AuthTimeout: 90 * time.Second}
+		EchoInterval: 30 * time.Second, EchoFailures: 4, AuthTimeout: 90 * time.Second, IPv6: true}
 	return cfg
 }
 
