@@ -66,7 +66,8 @@ type StageEvent struct {
 type StateEvent struct {
 	State       State          `json:"state"`
 	Address     netip.Addr     `json:"address,omitzero"` // ours inside the tunnel
-	Peer        netip.Addr     `json:"peer,omitzero"`    // the gateway's inside the tunnel
+	Address6    netip.Addr     `json:"address6,omitzero"`
+	Peer        netip.Addr     `json:"peer,omitzero"` // the gateway's inside the tunnel
 	DNS         []netip.Addr   `json:"dns,omitempty"`
 	MTU         int            `json:"mtu,omitempty"`   // octets, of the tunnel
 	Suite       string         `json:"suite,omitempty"` // of phase 2

@@ -55,11 +55,12 @@ type ProfileName struct {
 
 // Network is what was agreed on with the gateway.
 type Network struct {
-	Address   netip.Addr   `json:"address,omitzero"` // ours inside the tunnel
-	Peer      netip.Addr   `json:"peer,omitzero"`    // the gateway's inside the tunnel
-	DNS       []netip.Addr `json:"dns,omitempty"`    // of a Status those in force; none: as without the connection
-	MTU       int          `json:"mtu,omitempty"`    // octets, of the tunnel
-	Suite     string       `json:"suite,omitempty"`  // of phase 2
+	Address   netip.Addr   `json:"address,omitzero"`  // ours inside the tunnel
+	Address6  netip.Addr   `json:"address6,omitzero"` // ours by IPv6, known later than Connected; without one it does not go through the tunnel
+	Peer      netip.Addr   `json:"peer,omitzero"`     // the gateway's inside the tunnel
+	DNS       []netip.Addr `json:"dns,omitempty"`     // of a Status those in force; none: as without the connection
+	MTU       int          `json:"mtu,omitempty"`     // octets, of the tunnel
+	Suite     string       `json:"suite,omitempty"`   // of phase 2
 	Interface string       `json:"interface,omitempty"`
 	Server    string       `json:"server,omitempty"` // the gateway's address
 	// Routes and Search are what the gateway pushed since, if the profile takes

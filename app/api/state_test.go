@@ -57,10 +57,10 @@ func TestEncodeStatus(t *testing.T) {
 
 // Whoever reads a StateEvent reads a Status as well.
 func TestStatusHasTheNamesOfStateEvent(t *testing.T) {
-	e := StateEvent{State: Waiting, Address: netip.MustParseAddr("10.0.0.2"), Peer: netip.MustParseAddr("10.0.0.1"), DNS: []netip.Addr{netip.MustParseAddr("10.0.0.1")},
+	e := StateEvent{State: Waiting, Address: netip.MustParseAddr("10.0.0.2"), Address6: netip.MustParseAddr("2001:db8::2"), Peer: netip.MustParseAddr("10.0.0.1"), DNS: []netip.Addr{netip.MustParseAddr("10.0.0.1")},
 		MTU: 1400, Suite: "s", Interface: "i", Server: "v", SecondsLeft: 7,
 		Routes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Search: []string{"corp.example"}}
-	s := Status{State: e.State, SecondsLeft: e.SecondsLeft, Network: Network{e.Address, e.Peer, e.DNS, e.MTU, e.Suite, e.Interface, e.Server, e.Routes, e.Search}}
+	s := Status{State: e.State, SecondsLeft: e.SecondsLeft, Network: Network{e.Address, e.Address6, e.Peer, e.DNS, e.MTU, e.Suite, e.Interface, e.Server, e.Routes, e.Search}}
 	text, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)

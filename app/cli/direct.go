@@ -14,6 +14,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/esp"
 	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/engine/slaac"
 	"github.com/culvert-vpn/culvert/engine/stack"
 	"github.com/culvert-vpn/culvert/engine/suite"
 )
@@ -41,6 +42,8 @@ type directRun struct {
 	server  netip.Addr                  // the one being tried, then the one that is connected
 	pushes  chan dhcp.Options           // what the gateway says later; nil: it is not asked
 	codes   codes                       // what the gateway asks a person
+	sixes   chan slaac.Network          // what it carries of IPv6, the newest; nil: it is not asked
+	later   later                       // of both, what was told; of run
 
 	mu      sync.Mutex // guards what follows, which other goroutines set
 	network stack.Network
@@ -54,7 +57,7 @@ type directRun struct {
 
 func (d *directRun) connectAny(ctx context.Context) (dial.Session, error) {
 	dialer := dial.Dialer{Profile: d.profile, Secrets: d.secrets, Lookup: d.machine.lookup, Connect: d.machine.connect,
-		Trying: d.trying, Device: d.makeDevice, Events: d.stack, Change: d.askForRoutes, Ask: d.asked}
+		Trying: d.trying, Device: d.makeDevice, Events: d.stack, Change: d.askForMore, Ask: d.asked}
 	return dialer.Dial(ctx)
 }
 

@@ -77,6 +77,9 @@ const gatewayDefaults = `    ports = "standard"             # 500 and 4500; any:
     address = "10.99.0.1"          # the gateway's own inside
     pool = "10.99.0.0/24"          # the clients' inside
     dns = []                       # two at most; empty: address
+    pool6 = ""                     # such as "2001:db8:99::/56": IPv6 too, for each client a /64 of it
+    address6 = ""                  # the gateway's own, in the first /64 of pool6; empty: its ::1
+    dns6 = []                      # empty: address6
     routes = []                    # told to clients that ask, such as ["10.20.0.0/16"]
     search = []                    # told to clients that ask, such as ["corp.example.com"]
     mtu = 1400
@@ -174,7 +177,11 @@ func printGateway(w io.Writer, g *gateway.Gateway, conf *profile.Gateway) {
 	if a := g.Addr(stack.Port1701); a.IsValid() {
 		fmt.Fprintf(w, ", and L2TP without IPsec on %v", a)
 	}
-	fmt.Fprintf(w, ".\nInside: %v, clients from %v, users: %d.\n", conf.Address, conf.Pool, len(conf.Users))
+	six := ""
+	if conf.Pool6.IsValid() {
+		six = fmt.Sprintf(" and %v", conf.Pool6)
+	}
+	fmt.Fprintf(w, ".\nInside: %v, clients from %v%s, users: %d.\n", conf.Address, conf.Pool, six, len(conf.Users))
 }
 
 func gatewayConfig(conf *profile.Gateway) (gateway.Config, error) {
@@ -182,7 +189,7 @@ func gatewayConfig(conf *profile.Gateway) (gateway.Config, error) {
 		Listen: conf.Listen, AnyPort: conf.Ports == "any", Plain: conf.Plain, ESP: conf.ESP,
 		PSK: conf.PSK, TunnelSecret: conf.TunnelSecret, PFS: conf.PFS.Group,
 		Phase1Life: conf.Phase1Lifetime.Std(), Phase2Life: conf.Phase2Lifetime.Std(), DPDInterval: conf.DPDInterval.Std(),
-		Users: conf.Users, Address: conf.Address, Pool: conf.Pool, DNS: conf.DNS, Routes: conf.Routes, Search: conf.Search,
+		Users: conf.Users, Address: conf.Address, Pool: conf.Pool, DNS: conf.DNS, Pool6: conf.Pool6, Address6: conf.Address6, DNS6: conf.DNS6, Routes: conf.Routes, Search: conf.Search,
 		MTU: conf.MTU, MaxClients: conf.MaxClients, HTTP: conf.HTTP, CodePrompt: conf.CodePrompt, Codes: map[string]gateway.Code{},
 	}
 	for user, code := range conf.Codes {

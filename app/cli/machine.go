@@ -83,7 +83,11 @@ func inside(conf *profile.Gateway) (dataplane.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = routes.Set(context.Background(), route.Config{Interface: t.Name(), Address: conf.Address, MTU: conf.MTU, Routes: []netip.Prefix{conf.Pool}})
+	cfg := route.Config{Interface: t.Name(), Address: conf.Address, Address6: conf.Address6, MTU: conf.MTU, Routes: []netip.Prefix{conf.Pool}}
+	if conf.Pool6.IsValid() {
+		cfg.Routes = append(cfg.Routes, conf.Pool6)
+	}
+	err = routes.Set(context.Background(), cfg)
 	if err != nil {
 		return nil, errors.Join(err, t.Close())
 	}

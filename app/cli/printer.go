@@ -48,6 +48,7 @@ type humanPrinter struct {
 	last      api.Status // of the helper
 	told      api.Code   // of the last failure since it was connected
 	ending    bool       // as asked
+	had6      bool       // it was told that IPv6 goes through the tunnel
 }
 
 func newHumanPrinter(s Streams) *humanPrinter {
@@ -143,7 +144,8 @@ func (p *humanPrinter) stateLine(at time.Time, e api.StateEvent) {
 	case api.Connecting:
 		p.began = at
 	case api.Connected:
-		if p.connected && len(e.Routes)+len(e.Search) > 0 {
+		if had := p.had6; p.connected && (len(e.Routes)+len(e.Search) > 0 || had || e.Address6.IsValid()) {
+			p.had6 = e.Address6.IsValid()
 			fmt.Fprintln(p.out, clean(pushed(e)))
 			return
 		}
@@ -219,6 +221,9 @@ func (p *humanPrinter) status(at time.Time, s api.Status) {
 		p.stateLine(at, api.StateEvent{State: s.State, SecondsLeft: s.SecondsLeft})
 	case api.Connected:
 		if !changed && s.Network.Address == before.Network.Address {
+			if a := s.Address6; a != before.Address6 {
+				fmt.Fprintln(p.out, pushed(api.StateEvent{Address6: a}))
+			}
 			return
 		}
 		if before.State == "" && s.Since.Before(p.began) {
@@ -229,7 +234,7 @@ func (p *humanPrinter) status(at time.Time, s api.Status) {
 		if before.State == api.Reconnecting {
 			p.began = before.Since
 		}
-		p.told = ""
+		p.told, p.had6 = "", false
 		n := s.Network
 		p.stateLine(at, api.StateEvent{State: s.State, Address: n.Address, MTU: n.MTU, Suite: n.Suite, Interface: n.Interface, Server: n.Server})
 	case api.Disconnected:

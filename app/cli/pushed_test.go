@@ -28,7 +28,8 @@ type routedDevice struct {
 	fails  error
 }
 
-func (d *routedDevice) push(routes []netip.Prefix) ([]netip.Prefix, error) {
+func (d *routedDevice) learn(l later) ([]netip.Prefix, error) {
+	routes := l.routes()
 	d.pushes <- routes
 	return slices.DeleteFunc(slices.Clone(routes), func(p netip.Prefix) bool { return p.Bits() > 0 }), d.fails
 }
@@ -81,7 +82,7 @@ func TestNotAsked(t *testing.T) {
 	p := profile.Default()
 	p.Routing.FromGateway = false
 	var cfg engine.Config
-	(&directRun{profile: p}).askForRoutes(&cfg)
+	(&directRun{profile: p}).askForMore(&cfg)
 	if cfg.Learned != nil {
 		t.Error("the gateway is asked, and the profile does not want it")
 	}

@@ -67,6 +67,9 @@ func printStatus(w io.Writer, at time.Time, s api.Status, k api.StatsEvent) {
 	if s.State == api.Connected {
 		row("gateway", "%s", s.Server)
 		row("address", "%v on %s, packets of up to %d octets", s.Address, s.Interface, s.MTU)
+		if s.Address6.IsValid() {
+			row("IPv6", "%v", s.Address6)
+		}
 		row("DNS", "%s", addresses(s.DNS))
 		row("suite", "%s", s.Suite)
 		row("traffic", "%s received, %s sent", amount(k.RxBytes), amount(k.TxBytes))

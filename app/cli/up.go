@@ -153,6 +153,8 @@ func (d *directRun) wait(ctx context.Context, s dial.Session) error {
 			return d.close(s)
 		case o := <-d.pushes:
 			d.learned(o)
+		case n := <-d.sixes:
+			d.learned6(n)
 		case now := <-tick.C:
 			k := s.Counters()
 			d.events.offer(now, api.StatsEvent{RxBytes: k.RxBytes.Load(), TxBytes: k.TxBytes.Load(), RxPackets: k.RxPackets.Load(), TxPackets: k.TxPackets.Load()})

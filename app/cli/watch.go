@@ -244,6 +244,9 @@ func stateText(at time.Time, s api.Status) string {
 	switch {
 	case s.State == api.Connected:
 		text += fmt.Sprintf(": address %v on %s, %s, gateway %s", s.Address, s.Interface, s.Suite, s.Server)
+		if s.Address6.IsValid() {
+			text += fmt.Sprintf(", IPv6 %v", s.Address6)
+		}
 	case s.Offline:
 		text += ": no network"
 	case !s.NextAttempt.IsZero():

@@ -89,6 +89,7 @@ func pppConfig(p *profile.Profile, s *profile.Secrets) ppp.Config {
 		EchoFailures: p.PPP.EchoFailures,
 		AuthTimeout:  p.PPP.AuthTimeout.Std(),
 		EAPForms:     true,
+		IPv6:         p.Routing.IPv6 == "auto",
 	}
 	for _, m := range p.AuthMethods() {
 		cfg.Auth = append(cfg.Auth, AuthMethods[m])

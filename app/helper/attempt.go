@@ -16,6 +16,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/secret"
+	"github.com/culvert-vpn/culvert/engine/slaac"
 	"github.com/culvert-vpn/culvert/engine/stack"
 )
 
@@ -138,6 +139,11 @@ func (h *Helper) connect(ctx context.Context, a *attempt, e supervisor.StartEngi
 			if e.Profile.Routing.FromGateway {
 				cfg.Learned = r.learned
 			}
+			if a := e.Hints.Address6; a.IsValid() {
+				octets := a.As16()
+				cfg.Stack.PPP.InterfaceID = [8]byte(octets[8:])
+			}
+			cfg.Learned6 = r.learned6
 		},
 		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return h.system.Lookup(ctx, host, direct)
@@ -207,6 +213,12 @@ func (r *reporter) event(_ time.Time, e stack.Event) {
 func (r *reporter) learned(_ time.Time, o dhcp.Options) {
 	r.h.cfg.Log.Info("the gateway pushes", "from", o.Server, "routes", o.Routes, "dns", o.DNS, "search", o.Search, "refused", o.Refused)
 	r.put(supervisor.Learned{Attempt: r.attempt, Routes: o.Routes, DNS: o.DNS, Search: o.Search})
+}
+
+// learned6 tells what the gateway carries of IPv6.
+func (r *reporter) learned6(_ time.Time, n slaac.Network) {
+	r.h.cfg.Log.Info("the gateway's IPv6", "address", n.Address, "default", n.Default, "mtu", n.MTU, "routes", n.Routes, "dns", n.DNS, "search", n.Search)
+	r.put(supervisor.Learned6{Attempt: r.attempt, Address: n.Address, Default: n.Default, MTU: n.MTU, Routes: n.Routes, DNS: n.DNS, Search: n.Search})
 }
 
 func (r *reporter) put(in supervisor.Input) { r.h.inputs.put(request{in: in}) }

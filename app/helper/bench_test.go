@@ -25,6 +25,7 @@ import (
 	"github.com/culvert-vpn/culvert/engine/dhcp"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/engine/secret"
+	"github.com/culvert-vpn/culvert/engine/slaac"
 	"github.com/culvert-vpn/culvert/engine/stack"
 	"github.com/culvert-vpn/culvert/platform/dns"
 	"github.com/culvert-vpn/culvert/platform/firewall"
@@ -40,10 +41,12 @@ type fakeSystem struct {
 	session *fakeSession
 	secrets []string // that Connect was given
 	learned func(time.Time, dhcp.Options)
-	taken   netip.Prefix // SetRoutes refuses it
-	ways    map[netip.Addr]string
-	prompts []string // what Connect asks a person
-	codes   []string // and was told
+
+	learned6 func(time.Time, slaac.Network)
+	taken    netip.Prefix // SetRoutes refuses it
+	ways     map[netip.Addr]string
+	prompts  []string // what Connect asks a person
+	codes    []string // and was told
 }
 
 func (f *fakeSystem) note(format string, args ...any) {
@@ -67,7 +70,7 @@ func (f *fakeSystem) Connect(ctx context.Context, cfg engine.Config) (dial.Sessi
 	f.mu.Lock()
 	f.secrets = append(f.secrets, string(cfg.Stack.IKE.PSK)+" "+string(cfg.Stack.PPP.Password))
 	refuse := f.refuse
-	f.learned = cfg.Learned
+	f.learned, f.learned6 = cfg.Learned, cfg.Learned6
 	f.mu.Unlock()
 	cfg.Events(time.Now(), stack.StageStarted{Stage: failure.Phase1})
 	if refuse != nil {
@@ -146,6 +149,9 @@ func (f *fakeSystem) ClearDNS() error { f.note("no dns"); return nil }
 
 func (f *fakeSystem) SetFirewall(_ context.Context, c firewall.Config) error {
 	f.note("firewall: kill switch %v, gateways %v, interface %q", c.KillSwitch, c.Gateways, c.Interface)
+	if c.BlockIPv6 {
+		f.note("firewall: no IPv6")
+	}
 	return nil
 }
 

@@ -35,7 +35,7 @@ func (l *loop) applyAll(ctx context.Context, e supervisor.ApplyNetwork) error {
 		return failure.OfSystem(failure.Routes, failure.OSRoutes, err)
 	}
 	n := e.Network
-	c := netplan.Connection{Interface: n.Interface, Server: server, Local: n.Address, Peer: n.Peer, MTU: n.MTU, DNS: n.DNS, Pushed: n.Routes}
+	c := netplan.Connection{Interface: n.Interface, Server: server, Local: n.Address, Local6: n.Address6, Peer: n.Peer, MTU: n.MTU, DNS: n.DNS, Pushed: n.Routes}
 	if len(c.Pushed) > 0 {
 		if c.OnLink, err = route.OnLink(n.Interface); err != nil {
 			l.cfg.Log.Warn("the networks that the machine is on are not known", "error", err)
@@ -103,8 +103,10 @@ func firewallConfig(e supervisor.SetFirewall) firewall.Config {
 		return firewall.Config{}
 	}
 	cfg := firewall.Config{KillSwitch: e.KillSwitch, Interface: e.Interface, DHCP: true, LocalNetwork: true, Inbound: true}
-	if e.Address.IsValid() {
-		cfg.Addresses = []netip.Addr{e.Address}
+	for _, a := range []netip.Addr{e.Address, e.Address6} {
+		if a.IsValid() {
+			cfg.Addresses = append(cfg.Addresses, a)
+		}
 	}
 	if e.Server.IsValid() {
 		cfg.Gateways = []netip.Addr{e.Server}
@@ -115,8 +117,7 @@ func firewallConfig(e supervisor.SetFirewall) firewall.Config {
 	}
 	cfg.LocalNetwork, cfg.Inbound = p.Routing.LocalNetwork, p.Routing.LocalNetwork
 	full := p.Routing.Mode == "full"
-	// No IPv6 goes through the tunnel yet.
-	cfg.BlockIPv6 = p.Routing.IPv6 == "block" || p.Routing.IPv6 == "auto" && full
+	cfg.BlockIPv6 = p.Routing.IPv6 == "block" || p.Routing.IPv6 == "auto" && full && !e.Address6.IsValid()
 	cfg.BlockDNS = full && p.DNS.Mode != "off" && len(p.DNS.Domains) == 0 && e.State == supervisor.Tunnel
 	return cfg
 }

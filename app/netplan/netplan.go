@@ -35,6 +35,9 @@ var (
 // disguise.
 const pushedBits = 8
 
+// pushedBits6 is the same of IPv6, whose widest network of anybody's is fc00::/7.
+const pushedBits6 = 7
+
 // Pushed tells which of the routes that the gateway pushed are taken, and which
 // are not. A default route is not: in full mode it is there, and split mode is
 // the profile's word against it, as "use default gateway on remote network" is
@@ -53,7 +56,11 @@ func Pushed(p *profile.Profile, c Connection) (taken, ignored []netip.Prefix) {
 	}
 	for _, r := range c.Pushed {
 		within := func(o netip.Prefix) bool { return o.Bits() <= r.Bits() && o.Contains(r.Addr()) }
-		if r.Bits() < pushedBits || slices.ContainsFunc(outside, within) {
+		least := pushedBits
+		if r.Addr().Is6() {
+			least = pushedBits6
+		}
+		if r.Bits() < least || slices.ContainsFunc(outside, within) {
 			ignored = append(ignored, r)
 		} else {
 			taken = append(taken, r)
@@ -79,7 +86,7 @@ func Routes(p *profile.Profile, c Connection) route.Config {
 		taken, _ := Pushed(p, c)
 		cfg.Routes = unique(slices.Concat(cfg.Routes, p.Routing.Include, taken))
 		if p.DNS.Mode == "auto" {
-			cfg.Routes = reach(cfg.Routes, c.DNS)
+			cfg.Routes = reach(cfg.Routes, c)
 		}
 		// A peer that is the gateway itself, as some have it, and a network that
 		// is nothing but the gateway, stay outside.
@@ -95,7 +102,21 @@ func Routes(p *profile.Profile, c Connection) route.Config {
 	case auto && full || p.Routing.IPv6 == "block":
 		cfg.Blocked = []netip.Prefix{allIPv6}
 	}
+	if !cfg.Address6.IsValid() {
+		refuse6(&cfg)
+	}
 	return cfg
+}
+
+// refuse6 refuses what would go through a tunnel that carries no IPv6: programs
+// learn at once that there is no way.
+func refuse6(cfg *route.Config) {
+	for _, r := range cfg.Routes {
+		if r.Addr().Is6() && !slices.Contains(cfg.Blocked, r) {
+			cfg.Blocked = append(cfg.Blocked, r)
+		}
+	}
+	cfg.Routes = slices.DeleteFunc(cfg.Routes, func(r netip.Prefix) bool { return r.Addr().Is6() })
 }
 
 // DNS is what the system's resolver should be, offered and search being the
@@ -106,11 +127,11 @@ func DNS(p *profile.Profile, name string, offered []netip.Addr, search ...string
 	return cfg, len(cfg.Servers) > 0
 }
 
-// reach adds routes to what of servers the routes leave outside: the gateway's
-// name servers are to be asked through the tunnel, whatever else goes there.
-func reach(routes []netip.Prefix, servers []netip.Addr) []netip.Prefix {
-	for _, a := range servers {
-		if a.Is4() && !slices.ContainsFunc(routes, func(r netip.Prefix) bool { return r.Contains(a) }) {
+// reach adds routes to what of the gateway's name servers the routes leave
+// outside: they are to be asked through the tunnel, whatever else goes there.
+func reach(routes []netip.Prefix, c Connection) []netip.Prefix {
+	for _, a := range c.DNS {
+		if (a.Is4() || c.Local6.IsValid()) && !slices.ContainsFunc(routes, func(r netip.Prefix) bool { return r.Contains(a) }) {
 			routes = append(routes, host(a))
 		}
 	}

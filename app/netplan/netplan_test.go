@@ -22,6 +22,8 @@ func TestRoutes(t *testing.T) {
 	asked.DNS = []netip.Addr{netip.MustParseAddr("10.0.0.53"), netip.MustParseAddr("172.16.0.53"), usual.Server, usual.Peer}
 	six := usual
 	six.Local6 = netip.MustParseAddr("2001:db8:99::10")
+	sixAsked := six
+	sixAsked.DNS = []netip.Addr{netip.MustParseAddr("2001:db8:99::53")}
 	for _, c := range []struct {
 		name    string
 		routing string
@@ -46,6 +48,11 @@ func TestRoutes(t *testing.T) {
 		{"split, no peer address", "mode = \"split\"\ninclude = [\"10.0.0.0/8\"]", at("198.51.100.1", ""), "[10.0.0.0/8]", "[198.51.100.1/32]", "[]"},
 		{"split, the outside address is the peer", "mode = \"split\"\ninclude = [\"198.51.100.0/24\", \"198.51.100.1/32\"]", at("198.51.100.1", "198.51.100.1"),
 			"[198.51.100.0/24]", "[198.51.100.1/32]", "[]"},
+		{"full, IPv6 with exclusions", `exclude = ["2001:db8:1::/48"]`, six, "[0.0.0.0/0 ::/0]", "[198.51.100.1/32 2001:db8:1::/48]", "[]"},
+		{"split, an IPv6 network", "mode = \"split\"\ninclude = [\"2001:db8:1::/48\"]", six, "[10.99.0.1/32 2001:db8:1::/48]", "[198.51.100.1/32]", "[]"},
+		{"split, an IPv6 network and no IPv6", "mode = \"split\"\ninclude = [\"2001:db8:1::/48\"]", usual, "[10.99.0.1/32]", "[198.51.100.1/32]", "[2001:db8:1::/48]"},
+		{"split, all of IPv6 blocked", "mode = \"split\"\nipv6 = \"block\"\ninclude = [\"2001:db8:1::/48\"]", usual, "[10.99.0.1/32]", "[198.51.100.1/32]", "[::/0 2001:db8:1::/48]"},
+		{"split, IPv6 name servers", "mode = \"split\"", sixAsked, "[10.99.0.1/32 2001:db8:99::53/128]", "[198.51.100.1/32]", "[]"},
 		{"split, IPv6 blocked", "mode = \"split\"\nipv6 = \"block\"\ninclude = [\"10.0.0.0/8\"]", usual, "[10.99.0.1/32 10.0.0.0/8]", "[198.51.100.1/32]", "[::/0]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,6 +105,7 @@ func TestPushed(t *testing.T) {
 		{"split, a local network that is not kept", "split", func(r *profile.Routing) { r.LocalNetwork = false }, prefixes("192.168.1.0/24"), "[10.99.0.1/32 192.168.1.0/24]", "[]"},
 		{"split, not wanted", "split", func(r *profile.Routing) { r.FromGateway = false }, prefixes("10.0.0.0/8"), "[10.99.0.1/32]", "[10.0.0.0/8]"},
 		{"full", "full", nil, prefixes("0.0.0.0/0", "10.0.0.0/8"), "[0.0.0.0/0 10.0.0.0/8]", "[0.0.0.0/0]"},
+		{"IPv6 that the tunnel does not carry", "split", nil, prefixes("2001:db8::/32"), "[10.99.0.1/32]", "[]"},
 		{"full, excluded", "full", func(r *profile.Routing) { r.Exclude = prefixes("10.1.0.0/16") }, prefixes("10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24"),
 			"[0.0.0.0/0 10.0.0.0/8]", "[10.1.0.0/16 10.1.2.0/24]"},
 	} {
@@ -118,6 +126,20 @@ func TestPushed(t *testing.T) {
 				t.Errorf("Outside = %v, without the gateway", got.Outside)
 			}
 		})
+	}
+}
+
+// A gateway that carries IPv6 pushes networks of it, too.
+func TestPushed6(t *testing.T) {
+	p := profile.Default()
+	p.Routing.Mode = "split"
+	in := Connection{Interface: "culvert0", Server: netip.MustParseAddr("2001:db8:ffff::1"), Local: netip.MustParseAddr("10.99.0.10"), Local6: netip.MustParseAddr("2001:db8:99:1::7"),
+		Pushed: prefixes("2001:db8:99:1::/64", "fc00::/7", "::/0", "2000::/3", "2001:db8:ffff::1/128", "2001:db8:1::/64"), OnLink: prefixes("2001:db8:1::/64")}
+	got := Routes(p, in)
+	_, ignored := Pushed(p, in)
+	const routes, not = "[2001:db8:99:1::/64 fc00::/7]", "[::/0 2000::/3 2001:db8:ffff::1/128 2001:db8:1::/64]"
+	if fmt.Sprint(got.Routes) != routes || fmt.Sprint(ignored) != not || got.Address6 != in.Local6 {
+		t.Errorf("Routes = %v as %v, ignored %v, want %s, %s", got.Routes, got.Address6, ignored, routes, not)
 	}
 }
 

@@ -170,13 +170,13 @@ address = "2001:db8::1"
 	}},
 	{"values of routing", minimal + `[routing]
 mode = "all"
-include = ["10.0.0.1/8", "10.0.0.0", "2001:db8::/32"]
+include = ["10.0.0.1/8", "10.0.0.0", "2001:db8::1/32"]
 ipv6 = "on"
 `, []string{
 		`f.toml:4: routing.mode: "all" is not known; allowed: full, split`,
 		`f.toml:5: routing.include: "10.0.0.1/8" has bits behind its length; meant is 10.0.0.0/8 or 10.0.0.1/32`,
-		`f.toml:5: routing.include: "10.0.0.0" is no network; allowed: a prefix such as 10.0.0.0/8 or 192.0.2.7/32`,
-		`f.toml:5: routing.include: "2001:db8::/32": IPv6 networks are not supported yet`,
+		`f.toml:5: routing.include: "10.0.0.0" is no network; allowed: a prefix such as 10.0.0.0/8, 192.0.2.7/32 or 2001:db8::/48`,
+		`f.toml:5: routing.include: "2001:db8::1/32" has bits behind its length; meant is 2001:db8::/32 or 2001:db8::1/128`,
 		`f.toml:6: routing.ipv6: "on" is not known; allowed: auto, block, leave`,
 	}},
 	{"split without networks", minimal + "[routing]\nmode = \"split\"\nfrom_gateway = false\n", []string{

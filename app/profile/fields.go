@@ -319,11 +319,11 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:
-		return netip.Prefix{}, fmt.Errorf("%q is no network; allowed: a prefix such as 10.0.0.0/8 or 192.0.2.7/32", s)
-	case !p.Addr().Is4():
-		return netip.Prefix{}, fmt.Errorf("%q: IPv6 networks are not supported yet", s)
+		return netip.Prefix{}, fmt.Errorf("%q is no network; allowed: a prefix such as 10.0.0.0/8, 192.0.2.7/32 or 2001:db8::/48", s)
+	case p.Addr().Is4In6():
+		return netip.Prefix{}, fmt.Errorf("%q is an IPv4 network in disguise; meant is one such as 10.0.0.0/8", s)
 	case p != p.Masked():
-		return netip.Prefix{}, fmt.Errorf("%q has bits behind its length; meant is %s or %s/32", s, p.Masked(), p.Addr())
+		return netip.Prefix{}, fmt.Errorf("%q has bits behind its length; meant is %s or %s/%d", s, p.Masked(), p.Addr(), p.Addr().BitLen())
 	}
 	return p, nil
 }

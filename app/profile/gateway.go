@@ -41,6 +41,9 @@ type Gateway struct {
 	Address    netip.Addr               // the gateway's own inside
 	Pool       netip.Prefix             // the clients' inside
 	DNS        []netip.Addr             // empty: Address
+	Pool6      netip.Prefix             // of the clients' IPv6 networks; not valid: no IPv6
+	Address6   netip.Addr               // the gateway's own inside, in the first /64 of Pool6; not valid without that
+	DNS6       []netip.Addr             // empty: Address6
 	Routes     []netip.Prefix           // told to clients that ask: networks that they reach through it
 	Search     []string                 // told to clients that ask: domains
 	MTU        int                      // octets inside
@@ -108,7 +111,10 @@ func (g *Gateway) fields() []field {
 		{"address", parsed(&g.Address, parseInner)},
 		{"pool", parsed(&g.Pool, parsePool)},
 		{"dns", list(&g.DNS, 2, parseInner)},
-		{"routes", list(&g.Routes, maxRoutes, parsePrefix)},
+		{"pool6", parsed(&g.Pool6, orNothing(parsePool6))},
+		{"address6", parsed(&g.Address6, orNothing(parseInner6))},
+		{"dns6", list(&g.DNS6, maxDNS6, parseInner6)},
+		{"routes", list(&g.Routes, maxRoutes, parsePrefix4)},
 		{"search", list(&g.Search, maxNames, parseDomainName)},
 		{"mtu", integer(&g.MTU, minMRU, maxMRU, false)},
 		{"max_clients", integer(&g.MaxClients, 0, 1<<16, true)},
@@ -128,6 +134,12 @@ func (g *Gateway) check(d *decoder) {
 	}
 	if g.PSK == nil {
 		d.missing("psk", "must be the key that clients share with this gateway")
+	}
+	if g.Pool6.IsValid() && !g.Address6.IsValid() {
+		g.Address6 = g.Pool6.Masked().Addr().Next()
+	}
+	if g.Pool6.IsValid() && g.MTU < minMTU6 {
+		d.missing("mtu", "must be %d at least for IPv6 (pool6)", minMTU6)
 	}
 	if len(g.Users) == 0 && !d.badBelow("users") {
 		d.missing("users", "must have a line for each user, such as alice = \"password\" below [users]")
@@ -179,10 +191,52 @@ func parseInner(s string) (netip.Addr, error) {
 	return a, nil
 }
 
-func parsePool(s string) (netip.Prefix, error) {
+func parsePrefix4(s string) (netip.Prefix, error) {
 	p, err := parsePrefix(s)
+	if err == nil && !p.Addr().Is4() {
+		return netip.Prefix{}, fmt.Errorf("%q is no IPv4 network", s)
+	}
+	return p, err
+}
+
+func parsePool(s string) (netip.Prefix, error) {
+	p, err := parsePrefix4(s)
 	if err == nil && (p.Bits() < 8 || p.Bits() > 30) {
 		return netip.Prefix{}, fmt.Errorf("%q has no fitting size; allowed: /8 to /30", s)
+	}
+	return p, err
+}
+
+// What IPv6 needs of a link (RFC 8200, 5), and how many name servers one
+// advertisement has room for.
+const (
+	minMTU6 = 1280
+	maxDNS6 = 3
+)
+
+// orNothing lets a value be empty, which is none.
+func orNothing[T any](parse func(string) (T, error)) func(string) (T, error) {
+	return func(s string) (t T, err error) {
+		if s == "" {
+			return t, nil
+		}
+		return parse(s)
+	}
+}
+
+func parseInner6(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || !a.Is6() || a.Is4In6() || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() || a.IsLinkLocalUnicast() {
+		return netip.Addr{}, fmt.Errorf("%q is no IPv6 address inside; allowed: one such as 2001:db8:99::1", s)
+	}
+	return a, nil
+}
+
+// parsePool6 reads a network of networks of 64 bits.
+func parsePool6(s string) (netip.Prefix, error) {
+	p, err := parsePrefix(s)
+	if err == nil && (!p.Addr().Is6() || p.Bits() < 40 || p.Bits() > 63) {
+		return netip.Prefix{}, fmt.Errorf("%q has no fitting size; allowed: an IPv6 network of /40 to /63, for each client a /64", s)
 	}
 	return p, err
 }

@@ -191,6 +191,13 @@ func readAll(r io.Reader, name string) ([]byte, error) {
 	return data, nil
 }
 
+// TakesIPv6 says that the IPv6 of a gateway goes through the tunnel; onward: it
+// leads on from there. In full mode anything less would be a part of IPv6, and
+// the rest of it blocked.
+func (p *Profile) TakesIPv6(onward bool) bool {
+	return p.Routing.IPv6 == "auto" && (onward || p.Routing.Mode != "full")
+}
+
 // Login is the name that PPP sends: DOMAIN\user, or the user alone.
 func (p *Profile) Login() string {
 	if p.Domain == "" {

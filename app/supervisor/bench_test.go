@@ -201,6 +201,9 @@ func show(e Effect) string {
 		if e.Hints.Address.IsValid() {
 			s += " as " + e.Hints.Address.String()
 		}
+		if e.Hints.Address6.IsValid() {
+			s += " and " + e.Hints.Address6.String()
+		}
 		if e.Hints.MRU != 0 {
 			s += fmt.Sprintf(" mru %d", e.Hints.MRU)
 		}
@@ -216,6 +219,9 @@ func show(e Effect) string {
 		return fmt.Sprintf("answer #%d %s", e.Attempt, e.Secret)
 	case ApplyNetwork:
 		s := fmt.Sprintf("apply #%d %v", e.Attempt, e.Network.Address)
+		if e.Network.Address6.IsValid() {
+			s += fmt.Sprint(" and ", e.Network.Address6)
+		}
 		if len(e.Network.Routes) > 0 {
 			s += fmt.Sprint(" with ", e.Network.Routes)
 		}
@@ -231,6 +237,9 @@ func show(e Effect) string {
 		}
 		if e.Server.IsValid() {
 			s += " for " + e.Server.String()
+		}
+		if e.Address6.IsValid() {
+			s += " with IPv6"
 		}
 		if e.Interface != "" {
 			s += " by " + e.Interface

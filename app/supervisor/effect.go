@@ -30,7 +30,9 @@ type StartEngine struct {
 type Hints struct {
 	Server  netip.Addr // the address that worked: to be tried first, without a look-up
 	Address netip.Addr // ours inside: to be asked for, unless the profile asks for one
-	MRU     int        // octets at most; 0: as the profile says
+	// Address6 is ours by IPv6, whose interface identifier is to be asked for.
+	Address6 netip.Addr
+	MRU      int // octets at most; 0: as the profile says
 }
 
 // FindWay asks how packets leave for the gateway, now that one is wanted and none
@@ -104,6 +106,7 @@ type SetFirewall struct {
 	Server     netip.Addr       // of the gateway; not valid: not known yet
 	Interface  string           // the tunnel's; "": there is none
 	Address    netip.Addr       // ours inside the tunnel
+	Address6   netip.Addr       // ours by IPv6; not valid: none goes through the tunnel
 }
 
 // strength orders what a firewall keeps in.

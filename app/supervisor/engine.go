@@ -3,6 +3,7 @@ package supervisor
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -73,7 +74,7 @@ func (m *Machine) clear() {
 	if m.applied {
 		m.do(ClearNetwork{})
 	}
-	m.applied, m.up = false, false
+	m.applied, m.up, m.applied6 = false, false, netip.Addr{}
 }
 
 func (m *Machine) stage(now time.Time, in Stage) {
@@ -138,7 +139,7 @@ func (m *Machine) networkUp(now time.Time, in Up) {
 	}
 	m.waitOver(now)
 	m.up, m.applied = true, true
-	m.offered, m.learned, m.network = in.Network, nil, in.Network
+	m.offered, m.learned, m.six, m.network = in.Network, nil, nil, in.Network
 	m.do(ApplyNetwork{m.attempt, m.profile, m.network})
 }
 
@@ -150,6 +151,25 @@ func (m *Machine) learn(in Learned) {
 	}
 }
 
+// learn6 is the same with what it carries of IPv6.
+func (m *Machine) learn6(in Learned6) {
+	if m.at(in.Attempt) && m.up {
+		m.six = &in
+		m.combine()
+	}
+}
+
+// beside is more behind a list, each once; the list is not changed.
+func beside[T comparable](list, more []T) []T {
+	out := slices.Clip(list)
+	for _, x := range more {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
 // combine makes the network what was offered and learned, and applies it if it
 // was another one. Windows, too, prefers the name servers of the second answer.
 func (m *Machine) combine() (changed bool) {
@@ -158,6 +178,16 @@ func (m *Machine) combine() (changed bool) {
 		n.Routes, n.Search = l.Routes, l.Search
 		if len(l.DNS) > 0 {
 			n.DNS = l.DNS
+		}
+	}
+	if l := m.six; l != nil && l.Address.IsValid() && m.profile.TakesIPv6(l.Default) {
+		n.Address6 = l.Address
+		if l.MTU != 0 {
+			n.MTU = min(n.MTU, l.MTU)
+		}
+		n.DNS, n.Search = beside(n.DNS, l.DNS), beside(n.Search, l.Search)
+		if m.profile.Routing.FromGateway {
+			n.Routes = beside(n.Routes, l.Routes)
 		}
 	}
 	if reflect.DeepEqual(n, m.network) {
@@ -173,6 +203,9 @@ func (m *Machine) networkApplied(now time.Time, in Applied) {
 		return
 	}
 	m.hints.Server, m.hints.Address = m.server, m.network.Address
+	if m.applied6 = m.network.Address6; m.applied6.IsValid() {
+		m.hints.Address6 = m.applied6
+	}
 	if m.state == api.Connected {
 		return // it was applied once more
 	}
@@ -191,10 +224,16 @@ func (m *Machine) networkApplied(now time.Time, in Applied) {
 }
 
 // applyFailed takes the engine down, which is of no use without the network. It
-// does without what the gateway pushed first.
+// does without IPv6, and then without what the gateway pushed, first.
 func (m *Machine) applyFailed(now time.Time, in ApplyFailed) {
 	if !m.at(in.Attempt) || !m.applied {
 		return
+	}
+	if m.six != nil {
+		if m.six = nil; m.combine() {
+			m.tellFailure(in.Failure)
+			return
+		}
 	}
 	if m.learned != nil {
 		if m.learned = nil; m.combine() {

@@ -103,6 +103,17 @@ type Learned struct {
 	Search  []string       // names to append to short ones
 }
 
+// Learned6 says what the gateway carries of IPv6, whenever that changes since Up.
+type Learned6 struct {
+	Attempt uint64
+	Address netip.Addr     // ours; not valid: nothing any more
+	Default bool           // the gateway leads on from there
+	MTU     int            // octets; 0: that of Up
+	Routes  []netip.Prefix // as those of Learned, and beside them
+	DNS     []netip.Addr   // behind those of IPv4
+	Search  []string
+}
+
 // Applied says that ApplyNetwork is done.
 type Applied struct{ Attempt uint64 }
 
@@ -157,6 +168,7 @@ func (Waiting) input()        {}
 func (Coded) input()          {}
 func (Up) input()             {}
 func (Learned) input()        {}
+func (Learned6) input()       {}
 func (Applied) input()        {}
 func (ApplyFailed) input()    {}
 func (Down) input()           {}

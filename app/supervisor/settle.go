@@ -77,6 +77,9 @@ func (m *Machine) wantedFirewall() (SetFirewall, bool) {
 		fw = SetFirewall{State: Closed, KillSwitch: m.closed(), Profile: m.profile, Server: m.server}
 		if up {
 			fw.State, fw.Interface, fw.Address = Tunnel, m.network.Interface, m.network.Address
+			if m.network.Address6 == m.applied6 { // before it is, IPv6 would go around the tunnel
+				fw.Address6 = m.applied6
+			}
 		}
 	}
 	return fw, fw != m.firewall && fw != m.refused

@@ -143,10 +143,14 @@ type Machine struct {
 	stages  []api.StageStatus
 	offered api.Network // as the engine said it
 	learned *Learned    // what the gateway pushed since; nil: nothing, or it cannot be applied
-	network api.Network // both, as far as the profile takes it
+	network api.Network // all of it, as far as the profile takes it
 	packets uint64      // through the tunnel, at the last look
 	server  netip.Addr  // being tried, connected, or the last that was
 	chosen  bool        // it is the one of this try
+
+	// IPv6, which comes later if at all.
+	six      *Learned6  // what the gateway carries; nil: nothing, or it cannot be applied
+	applied6 netip.Addr // of network, once it is applied
 
 	// What came of it.
 	count   int       // tries since the connection was wanted or lost
@@ -229,6 +233,8 @@ func (m *Machine) handle(now time.Time, in Input) error {
 		m.networkUp(now, in)
 	case Learned:
 		m.learn(in)
+	case Learned6:
+		m.learn6(in)
 	case Applied:
 		m.networkApplied(now, in)
 	case ApplyFailed:

@@ -49,7 +49,7 @@ func (w *Words) Facts(m *Model, p *profile.Profile, stats api.StatsEvent, now ti
 	s := m.Status
 	f := &Facts{Encryption: w.encryption(m, p)}
 	for _, v := range []struct{ key, value string }{
-		{"address", address(s.Address)},
+		{"address", w.addresses(s.Address, s.Address6)},
 		{"gateway", s.Server},
 		{"dns", w.nameServers(s.DNS, p)},
 		{"received", w.Bytes(stats.RxBytes)},
@@ -61,11 +61,18 @@ func (w *Words) Facts(m *Model, p *profile.Profile, stats api.StatsEvent, now ti
 	return f
 }
 
-func address(a netip.Addr) string {
-	if !a.IsValid() {
+// addresses are ours, one of which may be missing, or both.
+func (w *Words) addresses(list ...netip.Addr) string {
+	var s []string
+	for _, a := range list {
+		if a.IsValid() {
+			s = append(s, a.String())
+		}
+	}
+	if len(s) == 0 {
 		return "–"
 	}
-	return a.String()
+	return w.join(s)
 }
 
 // nameServers is who is asked while connected.
