@@ -338,12 +338,19 @@ func TestQuestionEnds(t *testing.T) {
 	must[Question](s)
 	s.quiet()
 
+	s = asked(t) // the link is negotiated anew
+	s.recvHex(protocolLCP, configureRequest, 2, askEAP)
+	s.frames = nil
+	if s.c.Answer(s.now, secret.Secret("000000"), &s.out) {
+		t.Error("answered without a link")
+	}
+
 	s = asked(t)
 	s.frames = nil
 	s.c.Close(s.now, &s.out)
 	s.collect()
 	s.expect(protocolLCP, terminateRequest)
-	if s.c.auth.eap.asked = false; s.c.Answer(s.now, secret.Secret("x"), &s.out) {
+	if s.c.Answer(s.now, secret.Secret("000000"), &s.out) {
 		t.Error("answered after Close")
 	}
 }

@@ -202,8 +202,8 @@ func (c *Conn) question(now time.Time, out *Output) {
 // there was anything to answer: the peer may have gone on.
 func (c *Conn) Answer(now time.Time, code secret.Secret, out *Output) bool {
 	a := &c.auth
-	if !a.eap.asked {
-		return false
+	if !a.eap.asked || c.phase != PhaseAuthenticate && c.phase != PhaseNetwork {
+		return false // or the link is negotiated anew
 	}
 	a.eap.asked, a.eap.done, a.waiting = false, true, false
 	data := make([]byte, 0, 1+len(code)) // never grown
