@@ -86,7 +86,7 @@ func TestHumanFailure(t *testing.T) {
 	}
 	const want = `
 Wrong user name or password.
-The gateway knows this way of signing in, but not this user with this password.
+The gateway knows this way of signing in, but not this user with this password. Where it asked for a code, that may have been wrong, used or too old.
 Enter both again. Some gateways want the domain as well, or user@hub.
 
   code      ppp.bad-credentials (in Windows: error 691)
