@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 	bodyTime   = 10 * time.Second
 	idleTime   = 30 * time.Second
 	writeTime  = 10 * time.Second // for one line, or an answer
+	restTime   = time.Second      // for what comes of a request that was refused
 )
 
 // newServer serves the routes of the contract, each to those who may.
@@ -219,6 +221,7 @@ func answer(w http.ResponseWriter, v any) {
 
 func writeJSON(w http.ResponseWriter, data []byte) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data) // whoever asked is gone then
 }
 
@@ -231,7 +234,9 @@ func answerError(w http.ResponseWriter, status int, e api.Error) {
 	if err != nil {
 		data = []byte("{}")
 	}
+	data = append(data, '\n')
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	w.WriteHeader(status)
-	_, _ = w.Write(append(data, '\n'))
+	_, _ = w.Write(data)
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/culvert-vpn/culvert/platform/ipc"
 )
@@ -71,19 +72,38 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ipc.ConnContext(ctx, w.Conn), wipingKey{}, w)
 }
 
-// wiping has what a POST sent overwritten when it is answered. The connection ends
-// with it: what a client may have sent behind is overwritten as well.
+// wiping has what a request's body brought overwritten when it is answered. The
+// connection ends with it: what a client may have sent behind is overwritten as
+// well.
 func wiping(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(wipingKey{}).(*wipingConn); ok {
-			post := r.Method == http.MethodPost
-			if post {
+			body := r.Method == http.MethodPost || r.ContentLength != 0
+			defer c.done(body)
+			if body {
 				w.Header().Set("Connection", "close")
+				defer leaveNothing(w, r)
 			}
-			defer c.done(post)
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// leaveNothing reads what a refused request left unread. net/http would do so
+// itself, into a buffer that it keeps for all connections and never overwrites.
+func leaveNothing(w http.ResponseWriter, r *http.Request) {
+	c := http.NewResponseController(w)
+	_ = c.Flush() // who waits for an answer before going on has it
+	_ = c.SetReadDeadline(time.Now().Add(restTime))
+	rest := make([]byte, 4<<10)
+	defer clear(rest)
+	for n := 0; n <= maxBody; {
+		k, err := r.Body.Read(rest)
+		if n += k; err != nil {
+			break
+		}
+	}
+	_ = c.SetReadDeadline(time.Now()) // and nobody reads more
 }
 
 // readAll reads a body of so many octets at most, -1: not known, without leaving
