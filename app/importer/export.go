@@ -195,7 +195,9 @@ func (e *exporter) nmPPP() {
 				e.printf("refuse-%s=yes\n", m)
 			}
 		}
-		e.carries("ppp.auth") // but for their order, which the gateway decides
+		if !slices.ContainsFunc(p.PPP.Auth, func(m profile.AuthMethod) bool { return strings.HasPrefix(string(m), "eap-") }) {
+			e.carries("ppp.auth") // but for their order, which the gateway decides
+		}
 	}
 	if p.PPP.MPPE == "require" {
 		e.printf("require-mppe=yes\n")

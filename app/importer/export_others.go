@@ -133,7 +133,9 @@ func (e *exporter) powerShell() error {
 	}
 	if methods := psMethods(auth); methods != "" {
 		e.printf(" -AuthenticationMethod %s", methods)
-		e.carries("ppp.auth") // but for their order, which the gateway decides
+		if strings.Count(methods, ",")+1 == len(auth) {
+			e.carries("ppp.auth") // but for their order, which the gateway decides
+		}
 		if methods == "MSChapv2" {
 			level = "Required" // which Windows refuses beside PAP and CHAP
 		}

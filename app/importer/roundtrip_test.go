@@ -56,6 +56,9 @@ func profiles() map[string]*profile.Profile {
 		p.Preset, p.L2TP.SourcePort, p.Routing.IPv6, p.PPP.Address = "mikrotik", 1701, "block", netip.MustParseAddr("10.9.0.9")
 		p.Routing.Exclude = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
 	})
+	for i, auth := range [][]profile.AuthMethod{{profile.EAPMSCHAPv2}, {profile.EAPGTC, profile.PAP}, {profile.MSCHAPv2, profile.EAPMD5}} {
+		add(fmt.Sprintf("eap %d", i), func(p *profile.Profile) { p.PPP.Auth = auth })
+	}
 	for i, nasty := range []string{`a'b"c`, "‘curly’ “quotes”‛‚", `back\slash $var ` + "`tick`", "#; [x] = y", `</string>&amp;<!--`, "日本語 ключ", "@'\u2019; Remove-Item x #", `%s${x}`, "0sAAAA", "0x41"} {
 		add(fmt.Sprintf("nasty %d", i), func(p *profile.Profile) { p.Name, p.User = nasty, strings.ReplaceAll(nasty, `\`, "/") })
 	}
