@@ -143,7 +143,7 @@ func TestCodes(t *testing.T) {
 	b = newBench(t).in(Start{Wish: &Wish{Profile: office()}, Secrets: true}).state(api.Reconnecting)
 	b.in(ask(1, "Code:")).state(api.Waiting).asks(api.OTP).after(90 * time.Second).down(failure.PPPApprovalTimeout).state(api.Disconnected).asks(api.OTP)
 	// A person who did not answer knows.
-	b = newBench(t).in(Start{}, Connect{office()}, ask(1, "")).down(failure.PPPApprovalTimeout).state(api.Disconnected).asks()
+	newBench(t).in(Start{}, Connect{office()}, ask(1, "")).down(failure.PPPApprovalTimeout).state(api.Disconnected).asks()
 }
 
 // A wrong password is forgotten, the other secrets wait for the right one, but
