@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/assets"
 	"github.com/culvert-vpn/culvert/engine/failure"
 	"github.com/culvert-vpn/culvert/ui/viewmodel"
 )
@@ -404,6 +405,13 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s is not left by Escape", a)
 		}
 	}
+	all, err := assets.Licences()
+	must(t, err)
+	for _, l := range all[:3] {
+		b.open(func() *view { return b.licencePage(l) })
+		b.want("the page of a licence", b.place(), viewmodel.AtPage)
+	}
+	b.back()
 	b.typed(ctrl("D"))
 	b.until("the copy", func() bool { return b.list.Total() == 2 })
 	b.until("its secrets", func() bool { return b.keys.has(b.id("Office 2"), "psk") == "key of Office" })

@@ -1,14 +1,13 @@
 package ui
 
 import (
-	"runtime/debug"
-	"sort"
 	"strings"
 
 	"fyne.io/fyne/v2"
 	fynedialog "fyne.io/fyne/v2/dialog"
 	fynetheme "fyne.io/fyne/v2/theme"
 
+	"github.com/culvert-vpn/culvert/assets"
 	"github.com/culvert-vpn/culvert/ui/theme"
 	"github.com/culvert-vpn/culvert/ui/viewmodel"
 	"github.com/culvert-vpn/culvert/ui/widgets"
@@ -40,27 +39,37 @@ func (d *Desktop) adminPage() *view {
 
 // aboutPage is what the program is, and what it is made of.
 func (d *Desktop) aboutPage() *view {
-	m := d.words.About(d.cfg.Version, d.helperVersion, modules())
+	m := d.words.About(d.cfg.Version, d.helperVersion)
 	objects := []fyne.CanvasObject{widgets.NewAppIcon(startIcon), widgets.NewHeading(m.Heading).Centered(), widgets.NewSentence(m.Sentence).Centered()}
 	for _, f := range m.Versions {
 		objects = append(objects, widgets.NewColumn(0, widgets.NewHelp(f.Label), widgets.NewText(f.Value)))
 	}
-	objects = append(objects, widgets.NewSubHeading(m.LicencesTitle), widgets.NewText(m.Licence), widgets.NewHelp(m.Licences))
+	objects = append(objects, widgets.NewSubHeading(m.LicencesTitle), widgets.NewText(m.Licence))
+	all, err := assets.Licences()
+	if err != nil {
+		objects = append(objects, widgets.NewText(err.Error()))
+	}
+	var links []fyne.CanvasObject
+	for _, l := range all {
+		open := widgets.NewButton(widgets.Link, strings.TrimSpace(l.Path+" "+l.Version), func() { d.open(func() *view { return d.licencePage(l) }) })
+		links = append(links, widgets.NewActions(0, open))
+	}
+	objects = append(objects, widgets.NewColumn(0, links...))
 	return d.simplePage(d.words.Text("menu.about"), widgets.NewColumn(theme.Space16, objects...))
 }
 
-// modules is what this program contains of others, by the Go toolchain.
-func modules() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
+// licencePage is the licence of one module. The way back leads to the others.
+func (d *Desktop) licencePage(l assets.Licence) *view {
+	header := widgets.NewHeader(widgets.NewBackButton(d.words.Text("header.back"), func() { d.open(d.aboutPage) }))
+	header.Set(l.Path, l.Version)
+	paragraphs := []fyne.CanvasObject{}
+	for p := range strings.SplitSeq(l.Text, "\n\n") {
+		if p = strings.Join(strings.Fields(p), " "); p != "" { // their lines are not as long as ours
+			paragraphs = append(paragraphs, widgets.NewText(p))
+		}
 	}
-	var lines []string
-	for _, m := range info.Deps {
-		lines = append(lines, m.Path+" "+m.Version)
-	}
-	sort.Strings(lines)
-	return strings.Join(lines, "\n")
+	page := widgets.NewPage(widgets.ColumnWide, header, widgets.NewColumn(theme.Space12, paragraphs...), nil)
+	return &view{object: page, place: viewmodel.AtPage}
 }
 
 // settingsPage is the program's own settings, and the list of keys.

@@ -366,7 +366,7 @@ func TestPages(t *testing.T) {
 	if p == nil || !strings.HasSuffix(p.Sentence, "line 3: wrong") || w.Faulty(item(office())) != nil {
 		t.Errorf("Faulty = %+v", p)
 	}
-	if b := w.About("1.4", "", "MIT"); b.Versions[1].Value != "–" || b.Heading != "Culvert" {
+	if b := w.About("1.4", ""); b.Versions[1].Value != "–" || b.Heading != "Culvert" {
 		t.Errorf("About = %+v", b)
 	}
 	if s := w.Settings(false); len(s.Rows) != 2 || s.Rows[0].Does != ReduceMotion {

@@ -239,11 +239,10 @@ type About struct {
 	Versions          []Fact
 	LicencesTitle     string
 	Licence           string // of this program, in a sentence
-	Licences          string // of what it is made of
 }
 
 // About is the page about the program; helper is "" while it is not known.
-func (w *Words) About(window, helper, licences string) About {
+func (w *Words) About(window, helper string) About {
 	if helper == "" {
 		helper = "–"
 	}
@@ -251,7 +250,7 @@ func (w *Words) About(window, helper, licences string) About {
 		return Fact{Key: key, Label: w.Text("about." + key), Copied: w.Text("fact.copied"), Value: value}
 	}
 	return About{Heading: "Culvert", Sentence: w.Text("about.sentence"), Versions: []Fact{fact("window", window), fact("helper", helper)},
-		LicencesTitle: w.Text("about.licences"), Licence: w.Text("about.licence"), Licences: licences}
+		LicencesTitle: w.Text("about.licences"), Licence: w.Text("about.licence")}
 }
 
 // Settings is the page of the program's own settings.

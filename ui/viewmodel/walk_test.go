@@ -261,7 +261,7 @@ func walkPages(t *testing.T, w *Words, plain *profile.Profile) {
 	}
 	w.AdminPage(nil)
 	w.AdminPage(plain)
-	w.About("1.4", "", "")
+	w.About("1.4", "")
 	w.Settings(true)
 	w.ConnectTo(profile.Default())
 	w.SecretLabel(api.PSK)
