@@ -29,20 +29,23 @@ func Eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// Ours: how often a condition is looked at.
-const often = 5 * time.Millisecond
+// Ours: how often a condition is looked at, at the most and at the least.
+const (
+	atFirst = time.Millisecond
+	later   = 50 * time.Millisecond
+)
 
-// await waits until ok; false: it took too long. It looks often, but spends no
-// more than half of the time on that.
+// await waits until ok; false: it took too long. It looks often enough to tell
+// the time to a fiftieth, but spends no more than half of it on that.
 func await(ok func() bool) bool {
-	for end := time.Now().Add(Patience); ; {
+	for start := time.Now(); ; {
 		began := time.Now()
 		if ok() {
 			return true
 		}
-		if began.After(end) {
+		if began.Sub(start) > Patience {
 			return false
 		}
-		<-time.After(max(often, time.Since(began)))
+		<-time.After(max(atFirst, min(time.Since(start)/50, later), time.Since(began)))
 	}
 }
