@@ -14,6 +14,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/client"
 	"github.com/culvert-vpn/culvert/engine/interop/lab"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // Where things are in a window of 880 by 640, in English.
@@ -44,8 +45,8 @@ type day struct {
 	g      *lab.SoftEther
 	p      programs
 	ask    *client.Client
-	helper *process
-	window *process
+	helper *testroom.Process
+	window *testroom.Process
 	host   *trayHost
 	item   string // in the tray
 }
@@ -56,7 +57,7 @@ func aDay(t *testing.T, g *lab.SoftEther, p programs) {
 	d.helper = d.r.helper(p)
 	d.ask = client.New(d.r.socket)
 	d.screen = newScreen(t, d.r, d.r.home, sight{name: "day", width: 1000, height: 760, scale: 1, language: "en_US", theme: "light"})
-	d.host = newTrayHost(t, session(t, d.r, d.screen))
+	d.host = newTrayHost(t, session(t, d.screen))
 	d.window = d.begins()
 	d.typesProfile()
 	d.usesTray()
@@ -69,16 +70,16 @@ func aDay(t *testing.T, g *lab.SoftEther, p programs) {
 }
 
 // begins starts the desktop and tells how long that took.
-func (d *day) begins() *process {
+func (d *day) begins() *testroom.Process {
 	before := bytes.Clone(d.pixels)
 	began := time.Now()
 	window := d.starts(d.r, d.p)
-	eventuallyEvery(d.t, 2*time.Millisecond, "something on the screen", func() bool { return !bytes.Equal(d.pixels, before) })
+	eventually(d.t, "something on the screen", func() bool { return !bytes.Equal(d.pixels, before) })
 	mapped := time.Since(began)
 	d.area = image.Rect(0, 0, d.sight.width, d.sight.height) // until it is known where the window is
-	eventuallyEvery(d.t, 5*time.Millisecond, "the first frame", func() bool { return count(d.look(), ground, d.area) > 880*640/2 })
+	eventually(d.t, "the first frame", func() bool { return count(d.look(), ground, d.area) > 880*640/2 })
 	painted := time.Since(began)
-	eventuallyEvery(d.t, 5*time.Millisecond, "the first page, with a helper and a keychain", func() bool { return count(d.look(), connected, d.area) >= 350 })
+	eventually(d.t, "the first page, with a helper and a keychain", func() bool { return count(d.look(), connected, d.area) >= 350 })
 	ready := time.Since(began)
 	d.find("Culvert")
 	d.see("the first page, with a helper and a keychain", connected, checks, 350)
@@ -115,7 +116,7 @@ func (d *day) typesProfile() {
 	lab.Reach(d.t, d.g.Direct, d.g.Inside)
 	d.g.Transfers(d.t, d.g.Direct, 8<<20)
 	d.shot("06-connected")
-	d.t.Logf("memory at 100 %%: %s", memory(d.t, d.window.cmd.Process.Pid))
+	d.t.Logf("memory at 100 %%: %s", memory(d.t, d.window.PID()))
 }
 
 // types writes into a field.
@@ -226,16 +227,16 @@ func (d *day) helperHangs() {
 	const most = 2 * time.Second
 	var took time.Duration
 	for try := range 3 { // a machine that is busy has another chance
-		must(d.t, d.helper.cmd.Process.Signal(syscall.SIGSTOP))
+		d.helper.Signal(syscall.SIGSTOP)
 		began := time.Now()
-		eventuallyEvery(d.t, 5*time.Millisecond, "no word from the helper", func() bool { return count(d.look(), connected, panel) == 0 })
+		eventually(d.t, "no word from the helper", func() bool { return count(d.look(), connected, panel) == 0 })
 		took = time.Since(began)
 		if try == 0 {
 			d.shot("18-no-word")
 		}
-		must(d.t, d.helper.cmd.Process.Signal(syscall.SIGCONT))
+		d.helper.Signal(syscall.SIGCONT)
 		began = time.Now()
-		eventuallyEvery(d.t, 5*time.Millisecond, "the helper is back", func() bool { return count(d.look(), connected, panel) > 3000 })
+		eventually(d.t, "the helper is back", func() bool { return count(d.look(), connected, panel) > 3000 })
 		d.t.Logf("the helper hung: shown after %v, and %v after it went on the window was right again", took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 		if took <= most {
 			return
@@ -246,20 +247,18 @@ func (d *day) helperHangs() {
 
 // helperDies has it killed, and started again as a service manager does.
 func (d *day) helperDies() {
-	must(d.t, d.helper.cmd.Process.Kill())
+	d.helper.Signal(syscall.SIGKILL)
 	began := time.Now()
-	eventuallyEvery(d.t, 5*time.Millisecond, "no word from the helper", func() bool { return count(d.look(), connected, panel) == 0 })
+	eventually(d.t, "no word from the helper", func() bool { return count(d.look(), connected, panel) == 0 })
 	took := time.Since(began)
-	<-d.helper.ended
+	_ = d.helper.Wait() // killed
 	d.shot("19-killed")
 	d.helper = d.r.helper(d.p)
-	state(d.t, d.ask, api.Disconnected)
 	began = time.Now()
-	d.host.has(d.item, "Office could not connect") // it had the secrets in memory only
-	d.t.Logf("the helper was killed: shown after %v; the window knew of the next one after %v", took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	d.isConnected() // with the secrets from the keychain: it had had them in memory only
+	d.host.has(d.item, "Connected to Office")
+	d.t.Logf("the helper was killed: shown after %v; with the next one it was connected again after %v", took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	d.shot("20-back")
-	d.host.press(d.item, "Office")
-	d.isConnected()
 }
 
 // leaves closes the window, opens it again in two ways, and quits.
@@ -270,19 +269,17 @@ func (d *day) leaves() {
 	d.find("Culvert")
 	d.key("ctrl+w")
 	eventually(d.t, "the window closed", d.gone)
-	second := start(d.t, d.r.client, append(d.environ, "CULVERT_SOCKET="+d.r.socket), nil, d.p.desktop)
-	<-second.ended
-	if second.err != nil {
-		d.t.Errorf("a second instance: %v", second.err)
+	second := start(d.r.Network, append(d.environ, "CULVERT_SOCKET="+d.r.socket), d.p.desktop)
+	if err := second.Wait(); err != nil {
+		d.t.Errorf("a second instance: %v", err)
 	}
 	d.find("Culvert")
 	d.host.press(d.item, "Quit")
 	d.see("the question", primary, dialogButton, 1000)
 	d.shot("21-quit")
 	d.click(middle(dialogButton)) // Disconnect and quit
-	<-d.window.ended
-	if d.window.err != nil {
-		d.t.Errorf("the desktop ended with %v", d.window.err)
+	if err := d.window.Wait(); err != nil {
+		d.t.Errorf("the desktop ended with %v", err)
 	}
 	state(d.t, d.ask, api.Disconnected)
 }
@@ -300,6 +297,6 @@ func (s *screen) copy(text string) {
 	s.t.Helper()
 	path := filepath.Join(s.t.TempDir(), "text")
 	must(s.t, os.WriteFile(path, []byte(text), 0o600))
-	start(s.t, here, s.environ, nil, "xclip", "-quiet", "-selection", "clipboard", "-in", path)
+	start(testroom.Here(s.t), s.environ, "xclip", "-quiet", "-selection", "clipboard", "-in", path)
 	eventually(s.t, "the clipboard", func() bool { return s.clipboard() == text })
 }

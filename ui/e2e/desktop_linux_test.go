@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"image/color"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godbus/dbus/v5"
-
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/client"
 	"github.com/culvert-vpn/culvert/engine/interop/lab"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // Colours of the light theme.
@@ -37,7 +35,7 @@ func TestDesktop(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("this test makes network namespaces, interfaces and routes: run it as root")
 	}
-	dir := t.TempDir()
+	dir := testroom.Scratch(t)
 	p := programs{desktop: build(t, true, dir, "culvert-desktop"), culvertd: build(t, false, dir, "culvertd")}
 	g := lab.StartSoftEther(t, lab.SoftEtherOptions{Bound: true})
 	g.Watch(t)
@@ -56,13 +54,12 @@ func TestDesktop(t *testing.T) {
 }
 
 // helper starts the helper of a room.
-func (r *room) helper(p programs) *process {
+func (r *room) helper(p programs) *testroom.Process {
 	r.t.Helper()
-	inside := filepath.Join(r.dir, "usr/sbin/culvertd")
-	if err := os.Link(p.culvertd, inside); err != nil && !os.IsExist(err) {
+	if err := os.Link(p.culvertd, r.Path("/usr/sbin/culvertd")); err != nil && !os.IsExist(err) {
 		r.t.Fatal(err)
 	}
-	return start(r.t, r.client, nil, func(c *exec.Cmd) { c.SysProcAttr.Chroot, c.Path = r.dir, "/usr/sbin/culvertd" }, inside)
+	return r.Start("/usr/sbin/culvertd")
 }
 
 // TestNoScreen has no screen: that is one line, and no panic.
@@ -77,27 +74,16 @@ func TestNoScreen(t *testing.T) {
 }
 
 // session starts a bus and a keychain on it that is open, and gives the address.
-func session(t *testing.T, r *room, s *screen) string {
+func session(t *testing.T, s *screen) string {
 	t.Helper()
-	daemon := start(t, r.world, s.environ, nil, "dbus-daemon", "--session", "--nofork", "--print-address")
-	var address string
-	for line := range strings.Lines(daemon.says(t, ",guid=")) {
-		if strings.HasPrefix(line, "unix:") {
-			address = strings.TrimSpace(line)
-		}
-	}
-	s.environ = append(s.environ, "DBUS_SESSION_BUS_ADDRESS="+address)
-	start(t, r.world, s.environ, func(c *exec.Cmd) { c.Stdin = io.NopCloser(strings.NewReader("invented")) },
-		"gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground")
-	bus, err := dbus.Connect(address)
-	must(t, err)
-	defer bus.Close()
-	eventually(t, "the keychain", func() bool {
-		var there bool
-		err := bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.freedesktop.secrets").Store(&there)
-		return err == nil && there
-	})
-	return address
+	bus := testroom.NewBus(t, "", "")
+	s.environ = append(s.environ, "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+	here := testroom.Here(t)
+	keyring := here.Command("gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground")
+	keyring.Env, keyring.Stdin = append(keyring.Env, s.environ...), strings.NewReader("invented")
+	here.Launch(keyring)
+	bus.Await("org.freedesktop.secrets")
+	return bus.Address
 }
 
 // state waits for a state of the helper.

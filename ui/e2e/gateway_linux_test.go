@@ -9,18 +9,17 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/vishvananda/netns"
-
 	"github.com/culvert-vpn/culvert/engine/interop/lab"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // newRoom makes a room on a host of a gateway's test bed: "direct" has a cable to
 // the gateway, "nated1" and "nated2" are behind one NAT.
 func newRoom(t *testing.T, g *lab.SoftEther, host string) *room {
 	t.Helper()
-	r := &room{t: t}
-	r.client, r.world = namespace(t, g, host), namespace(t, g, "inet")
-	r.root()
+	r := &room{Room: testroom.New(t, testroom.Options{Network: network(t, g, host)}), t: t, home: t.TempDir()}
+	r.Write("/etc/resolv.conf", "nameserver 198.51.100.1\n")
+	r.socket = r.Path("/run/culvert/culvertd.sock")
 	return r
 }
 
@@ -48,13 +47,10 @@ func pidOf(t *testing.T, g *lab.SoftEther, name string) int {
 	return pid
 }
 
-// namespace is a network of the bed.
-func namespace(t *testing.T, g *lab.SoftEther, name string) netns.NsHandle {
+// network is one of the bed.
+func network(t *testing.T, g *lab.SoftEther, name string) *testroom.Network {
 	t.Helper()
-	ns, err := netns.GetFromPid(pidOf(t, g, "net-"+name))
-	must(t, err)
-	t.Cleanup(func() { ns.Close() })
-	return ns
+	return testroom.NetworkOf(t, pidOf(t, g, "net-"+name))
 }
 
 // hold has the gateway stand still, as a busy one does, until release.

@@ -11,6 +11,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/client"
 	"github.com/culvert-vpn/culvert/engine/interop/lab"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // officeID is the profile that all who look have.
@@ -20,7 +21,7 @@ const officeID = "6f1c8e0a-5d0e-4a5e-9a53-0c6a1c1b7a11"
 type looker struct {
 	*screen
 	home                       string
-	process                    *process
+	process                    *testroom.Process
 	connected, failed, primary color.RGBA
 }
 
@@ -52,7 +53,7 @@ func looks(t *testing.T, g *lab.SoftEther, p programs) {
 		}
 		profiles(t, l.home, office)
 		l.screen = newScreen(t, r, l.home, v)
-		session(t, r, l.screen)
+		session(t, l.screen)
 		l.process = l.starts(r, p)
 		all = append(all, l)
 	}
@@ -83,7 +84,7 @@ func looks(t *testing.T, g *lab.SoftEther, p programs) {
 		l.unsee("no editor", l.primary, l.corner())
 		l.key("ctrl+l")
 		l.shot("5-log")
-		t.Logf("%s: memory: %s", l.sight.name, memory(t, l.process.cmd.Process.Pid))
+		t.Logf("%s: memory: %s", l.sight.name, memory(t, l.process.PID()))
 	}
 }
 

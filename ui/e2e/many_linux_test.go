@@ -19,7 +19,7 @@ func many(t *testing.T, g *lab.SoftEther, p programs) {
 	r := newRoom(t, g, "nated2")
 	r.helper(p)
 	s := newScreen(t, r, r.home, sight{name: "many", width: 1000, height: 760, scale: 1, language: "en_US", theme: "light"})
-	session(t, r, s)
+	session(t, s)
 	var texts []string
 	for i := range 1000 {
 		texts = append(texts, fmt.Sprintf("version = 1\nid = \"00000000-0000-4000-8000-%012d\"\nname = \"Branch %04d\"\nservers = [\"vpn%d.example.com\"]\nuser = \"alice\"\n", i, i, i))
@@ -50,7 +50,7 @@ func many(t *testing.T, g *lab.SoftEther, p programs) {
 	s.shot("3-scrolled")
 	t.Logf("a thousand profiles: a letter in the search is seen after %v (slowest %v), a turn of the wheel after %v (slowest %v); the tool's own %v is in it",
 		median(typing), slices.Max(typing), median(wheel), slices.Max(wheel), s.handNeeds())
-	t.Logf("memory at 100 %%: %s", memory(t, window.cmd.Process.Pid))
+	t.Logf("memory at 100 %%: %s", memory(t, window.PID()))
 }
 
 // reacts is how long it takes until something changes in the window.
@@ -59,7 +59,7 @@ func (s *screen) reacts(what string, act func()) time.Duration {
 	before := s.still()
 	began := time.Now()
 	act()
-	eventuallyEvery(s.t, time.Millisecond, what, func() bool { return !bytes.Equal(s.look().Pix, before.Pix) })
+	eventually(s.t, what, func() bool { return !bytes.Equal(s.look().Pix, before.Pix) })
 	return time.Since(began).Round(time.Millisecond)
 }
 

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"golang.org/x/sys/unix"
 )
 
@@ -55,10 +56,14 @@ func newScreen(t *testing.T, r *room, home string, v sight) *screen {
 	defer read.Close()
 	dir := t.TempDir()
 	// Numbers that a server finds for itself are free in its own network only, and
-	// it takes the sockets of those in others.
+	// it takes the sockets of those in others. Without -noreset it begins anew when
+	// the last program leaves, and refuses who comes meanwhile.
 	display := fmt.Sprintf(":%d", 1000+os.Getpid()%5000*10+int(displays.Add(1)%10))
-	start(t, here, nil, func(c *exec.Cmd) { c.ExtraFiles = []*os.File{write} }, "Xvfb", display, "-displayfd", "3", "-fbdir", dir,
-		"-screen", "0", fmt.Sprintf("%dx%dx24", v.width, v.height), "-nolisten", "tcp")
+	here := testroom.Here(t)
+	server := here.Command("Xvfb", display, "-displayfd", "3", "-fbdir", dir,
+		"-screen", "0", fmt.Sprintf("%dx%dx24", v.width, v.height), "-nolisten", "tcp", "-noreset")
+	server.ExtraFiles = []*os.File{write}
+	here.Launch(server)
 	must(t, write.Close())
 	var number int
 	if _, err := fmt.Fscan(read, &number); err != nil {
@@ -69,7 +74,7 @@ func newScreen(t *testing.T, r *room, home string, v sight) *screen {
 		"LANG=" + v.language + ".UTF-8", "FYNE_THEME=" + v.theme, fmt.Sprintf("FYNE_SCALE=%d", v.scale),
 	}}
 	s.memory(filepath.Join(dir, "Xvfb_screen0"))
-	start(t, here, s.environ, nil, "openbox")
+	start(here, s.environ, "openbox")
 	eventually(t, "the window manager", func() bool {
 		out, err := s.command("xprop", "-root", "_NET_SUPPORTING_WM_CHECK").Output()
 		return err == nil && strings.Contains(string(out), "window id")
@@ -102,9 +107,9 @@ func (s *screen) memory(path string) {
 }
 
 // starts starts the desktop on the screen.
-func (s *screen) starts(r *room, p programs) *process {
+func (s *screen) starts(r *room, p programs) *testroom.Process {
 	s.t.Helper()
-	window := start(s.t, r.client, append(s.environ, "CULVERT_SOCKET="+r.socket), nil, p.desktop)
+	window := start(r.Network, append(s.environ, "CULVERT_SOCKET="+r.socket), p.desktop)
 	s.t.Cleanup(s.last) // before the window goes
 	return window
 }
