@@ -5,114 +5,53 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/culvert-vpn/culvert/platform/testroom"
 	"github.com/godbus/dbus/v5"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var (
+	must       = testroom.Must
+	eventually = testroom.Eventually
+)
 
-// patience is for a machine that is busy.
-const patience = 30 * time.Second
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	end, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("%s: waited in vain", what)
-		}
-	}
-}
-
-// start starts a program that ends with the test.
-func start(t *testing.T, environ []string, name string, args ...string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}, environ...)
-	if out, err := os.Create(filepath.Join(t.TempDir(), "out")); err == nil {
-		cmd.Stdout, cmd.Stderr = out, out
-		t.Cleanup(func() {
-			if text, _ := os.ReadFile(out.Name()); t.Failed() {
-				t.Logf("--- %s: %s", name, text)
-			}
-			_ = out.Close()
-		})
-	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v: packaging/linux/need unit installs it", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	return cmd
-}
+const patience = testroom.Patience
 
 // desktop is a session with a server of notifications, on a screen of its own.
 type desktop struct {
 	t      *testing.T
 	bus    string
 	conn   *dbus.Conn
-	server *exec.Cmd
+	server *testroom.Process
 }
 
 func newDesktop(t *testing.T) *desktop {
 	t.Helper()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "bus.conf")
-	must(t, os.WriteFile(config, []byte(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=`+dir+`/bus</listen>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`), 0o600))
-	start(t, nil, "dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile")
-	d := &desktop{t: t, bus: "unix:path=" + dir + "/bus"}
-	eventually(t, "the bus", func() bool {
-		conn, err := dbus.Connect(d.bus)
-		d.conn = conn
-		return err == nil
-	})
-	t.Cleanup(func() { d.conn.Close() })
+	dir, bus := t.TempDir(), testroom.NewBus(t, "", "")
+	d := &desktop{t: t, bus: bus.Address, conn: bus.Connect()}
 
 	read, write, err := os.Pipe()
 	must(t, err)
 	defer read.Close()
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "640x480x24", "-nolisten", "tcp")
+	here := testroom.Here(t)
+	x := here.Command("Xvfb", "-displayfd", "3", "-screen", "0", "640x480x24", "-nolisten", "tcp")
 	x.ExtraFiles = []*os.File{write}
-	x.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := x.Start(); err != nil {
-		t.Fatalf("%v: packaging/linux/need unit installs it", err)
-	}
-	t.Cleanup(func() {
-		_ = x.Process.Kill()
-		_ = x.Wait()
-	})
+	here.Launch(x)
 	must(t, write.Close())
 	var number int
 	if _, err := fmt.Fscan(read, &number); err != nil {
 		t.Fatalf("Xvfb says no number: %v", err)
 	}
-	environ := []string{fmt.Sprintf("DISPLAY=:%d", number), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "DBUS_SESSION_BUS_ADDRESS=" + d.bus}
-	d.server = start(t, environ, "dunst", "-config", config+".none")
-	eventually(t, "the server of notifications", func() bool {
-		var there bool
-		err := d.conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, service).Store(&there)
-		return err == nil && there
-	})
+	dunst := here.Command("dunst", "-config", filepath.Join(dir, "none"))
+	dunst.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8",
+		fmt.Sprintf("DISPLAY=:%d", number), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "DBUS_SESSION_BUS_ADDRESS=" + d.bus}
+	d.server = here.Launch(dunst)
+	bus.Await(service)
 	return d
 }
 
@@ -189,18 +128,17 @@ func TestHang(t *testing.T) {
 		return n.Show(ctx, Note{"Connected to Office", "Through the VPN."})
 	}
 	must(t, show(patience))
-	must(t, d.server.Process.Signal(syscall.SIGSTOP))
+	d.server.Signal(syscall.SIGSTOP)
 	for range 2 {
 		if err := show(100 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("it hangs: %v", err)
 		}
 	}
-	must(t, d.server.Process.Signal(syscall.SIGCONT))
+	d.server.Signal(syscall.SIGCONT)
 	must(t, show(patience))
 	eventually(t, "one notification", func() bool { return d.count() == 1 })
 
-	must(t, d.server.Process.Kill())
-	_ = d.server.Wait()
+	d.server.Kill()
 	if err := show(patience); err == nil {
 		t.Error("nobody shows it, and there is no error")
 	}
