@@ -166,6 +166,10 @@ func linux(t *testing.T, d lab.Daemon) {
 			g.Configure(t, lab.LinuxOptions{})
 			pushLinux(t, g)
 		})
+		t.Run("IPv6", func(t *testing.T) {
+			g.Configure(t, lab.LinuxOptions{})
+			sixLinux(t, g)
+		})
 	}
 	t.Run("rekey", func(t *testing.T) { rekeys(t, g) })
 	t.Run("ended by the gateway", func(t *testing.T) {

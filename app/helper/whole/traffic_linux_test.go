@@ -46,6 +46,7 @@ type application struct {
 type answers struct {
 	mu     sync.Mutex // guards what follows
 	last   reply
+	last6  reply         // of those by IPv6
 	more   chan struct{} // closed and replaced with each answer
 	inside int           // by the tunnel
 	direct int           // past it
@@ -144,6 +145,9 @@ func (a *answers) add(r reply) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last = r
+	if r.from.Is6() {
+		a.last6 = r
+	}
 	if r.inside() {
 		a.inside++
 	} else {
@@ -167,11 +171,23 @@ func (r reply) inside() bool {
 // through the tunnel, and says how long after the moment it came.
 func (a *application) flows(t *testing.T, since time.Time) time.Duration {
 	t.Helper()
+	return a.flowsBy(t, since, &a.answers.last)
+}
+
+// flowsBy6 is flows by IPv6.
+func (a *application) flowsBy6(t *testing.T, since time.Time) time.Duration {
+	t.Helper()
+	return a.flowsBy(t, since, &a.answers.last6)
+}
+
+// flowsBy waits for the answer that newest is.
+func (a *application) flowsBy(t *testing.T, since time.Time, newest *reply) time.Duration {
+	t.Helper()
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	for {
 		a.answers.mu.Lock()
-		last, more := a.answers.last, a.answers.more
+		last, more := *newest, a.answers.more
 		a.answers.mu.Unlock()
 		if last.sent.After(since) && last.inside() {
 			return last.came.Sub(since)
