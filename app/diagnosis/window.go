@@ -163,7 +163,7 @@ var windows = map[api.Code]Entry{
 	},
 	api.HelperNotAllowed: {
 		Title:  "You may not use the helper yet",
-		Advice: "An administrator of this computer can allow it. You may have to sign out and in again.",
+		Advice: "An administrator of this computer can allow it with their password.",
 	},
 	api.ProfileInvalid: {
 		Advice: "Open the profile: the fields that need a look are marked.",
