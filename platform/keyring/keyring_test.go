@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	store "github.com/zalando/go-keyring"
@@ -123,8 +124,11 @@ func TestWiped(t *testing.T) {
 	}
 }
 
-// TestDeadline has a store that asks for its password, and gets it too late.
-func TestDeadline(t *testing.T) {
+// TestDeadline has a store that asks for its password, and gets it too late. Time
+// passes only when all wait for it.
+func TestDeadline(t *testing.T) { synctest.Test(t, testDeadline) }
+
+func testDeadline(t *testing.T) {
 	f := &fake{hang: make(chan struct{})}
 	k := withFake(f)
 	short := func() context.Context {
