@@ -65,8 +65,6 @@ func network(t testing.TB, ns netns.NsHandle, err error) *Network {
 // Do calls f in the network. What f opens and starts stays there.
 func (n *Network) Do(f func()) {
 	n.t.Helper()
-	// A thread that has children must not end: they die with it (Pdeathsig). So
-	// this one comes back.
 	defer n.visit()()
 	f()
 }

@@ -5,11 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -92,6 +95,20 @@ func (n *Network) succeed(cmd *exec.Cmd) string {
 	return out
 }
 
+// starter starts programs, one after the other. They die with the thread that
+// started them (Pdeathsig), and any other may end before its process does: with a
+// goroutine that made it a stranger's, such as Private.
+var starter = sync.OnceValue(func() chan<- func() {
+	work := make(chan func())
+	go func() {
+		runtime.LockOSThread() // for ever
+		for start := range work {
+			start()
+		}
+	}()
+	return work
+})
+
 func (n *Network) begin(cmd *exec.Cmd) *Process {
 	n.t.Helper()
 	if cmd.Err != nil {
@@ -113,11 +130,21 @@ func (n *Network) begin(cmd *exec.Cmd) *Process {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL // however this process ends
-	n.Do(func() {
-		if err := cmd.Start(); err != nil {
-			n.t.Fatalf("%s: %v", strings.Join(cmd.Args, " "), err)
+	var at netns.NsHandle
+	n.Do(func() { at, err = netns.Get() })
+	Must(n.t, err)
+	defer at.Close()
+	started := make(chan error)
+	starter() <- func() {
+		err := netns.Set(at)
+		if err == nil {
+			err = cmd.Start()
 		}
-	})
+		started <- err
+	}
+	if err := <-started; err != nil {
+		n.t.Fatalf("%s: %v", strings.Join(cmd.Args, " "), err)
+	}
 	go func() { // until the program ends
 		p.err = cmd.Wait()
 		close(p.ended)

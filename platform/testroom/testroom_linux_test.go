@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -265,5 +266,31 @@ func TestPrivate(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "file")); !os.IsNotExist(err) {
 		t.Errorf("out here: %v", err)
+	}
+}
+
+// TestThreads: programs outlive the thread of who started them.
+func TestThreads(t *testing.T) {
+	t.Parallel()
+	n := NewNetwork(t)
+	for range 8 {
+		started := make(chan *Process)
+		var tid int
+		go func() {
+			runtime.LockOSThread() // and never unlock: the thread ends here
+			tid = unix.Gettid()
+			started <- n.Start("sleep", "1000")
+		}()
+		p := <-started
+		Eventually(t, "the end of the thread", func() bool {
+			return tid == os.Getpid() || unix.Tgkill(os.Getpid(), tid, 0) == unix.ESRCH
+		})
+		if p.Ended() {
+			t.Fatal("it died with the thread")
+		}
+		Must(t, unix.Kill(p.PID(), 0))
+		if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID())); err != nil || strings.Contains(string(state), ") Z ") {
+			t.Errorf("it died with the thread: %s %v", state, err)
+		}
 	}
 }
