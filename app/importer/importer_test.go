@@ -103,7 +103,7 @@ func TestHostile(t *testing.T) {
 		began := time.Now()
 		r, err := Read("x", []byte(data))
 		sound(t, r, err)
-		if took := time.Since(began); took > 20*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Errorf("%s took %v", name, took)
 		}
 	}
