@@ -142,7 +142,7 @@ func (n *Network) IP(commands ...string) string {
 
 // AwaitUp waits until interfaces run, and all addresses are good: after "link
 // set up" a veth gets its carrier in the background, and then its link-local
-// address, which is tentative for a moment.
+// address, which is tentative for a moment, and each its route.
 func (n *Network) AwaitUp(names ...string) {
 	n.t.Helper()
 	links := make(chan netlink.LinkUpdate, 16)
@@ -167,11 +167,17 @@ func (n *Network) AwaitUp(names ...string) {
 	}
 	Eventually(n.t, "good addresses", func() bool {
 		var all []netlink.Addr
+		var routes []netlink.Route
 		n.Do(func() {
 			var err error
 			all, err = netlink.AddrList(nil, netlink.FAMILY_V6)
 			Must(n.t, err)
+			routes, err = netlink.RouteListFiltered(netlink.FAMILY_V6, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
+			Must(n.t, err)
 		})
-		return !slices.ContainsFunc(all, func(a netlink.Addr) bool { return a.Flags&unix.IFA_F_TENTATIVE != 0 })
+		return !slices.ContainsFunc(all, func(a netlink.Addr) bool {
+			there := slices.ContainsFunc(routes, func(r netlink.Route) bool { return r.Dst != nil && r.Dst.IP.Equal(a.IP) })
+			return a.Flags&unix.IFA_F_TENTATIVE != 0 || !there
+		})
 	})
 }
