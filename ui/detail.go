@@ -205,7 +205,7 @@ func (p *profilePage) refreshProfile(now time.Time) {
 func (p *profilePage) focus(k viewmodel.Kind, key string) {
 	changed := k != p.was && key == p.wasKey
 	p.was, p.wasKey = k, key
-	if !changed || p.d.view != p.shown || p.d.dialog != nil {
+	if !changed || p.d.view != p.shown || p.d.dialog != nil || p.d.first != nil {
 		return
 	}
 	c := p.d.window.Canvas()
