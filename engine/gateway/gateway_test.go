@@ -296,7 +296,10 @@ func TestSpoof(t *testing.T) {
 	udp := append([]byte{0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0}, victim.info.Local.AsSlice()...)
 	udp = append(append(udp, g.cfg.Address.AsSlice()...), 0, 9, 0, 9, 0, 12, 0, 0, 'e', 'v', 'i', 'l')
 	liar.send <- udp
-	if err := heard.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+	for end := time.Now().Add(30 * time.Second); g.Dropped.Load() == before && time.Now().Before(end); {
+		<-time.After(time.Millisecond)
+	}
+	if err := heard.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
 	b := make([]byte, 100)

@@ -61,6 +61,7 @@ func TestNotify(t *testing.T) {
 			s := listenAs(t, socket)
 			t.Setenv("WATCHDOG_USEC", "20000")
 			t.Setenv("WATCHDOG_PID", fmt.Sprint(os.Getpid()))
+			began := time.Now() // some may wait to be read
 			result := make(chan error, 1)
 			go func() {
 				result <- Run(t.Context(), "culvertd", func(ctx context.Context, ready func(), _ <-chan Event) error {
@@ -77,7 +78,6 @@ func TestNotify(t *testing.T) {
 			}()
 			s.skip(t, "READY=1")
 			// Half of the time, twice: neither much more often nor too late.
-			began := time.Now()
 			for range 5 {
 				if got := s.next(t); got != "WATCHDOG=1" {
 					t.Errorf("said %q, want WATCHDOG=1", got)
