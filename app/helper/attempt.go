@@ -139,10 +139,7 @@ func (h *Helper) connect(ctx context.Context, a *attempt, e supervisor.StartEngi
 			if e.Profile.Routing.FromGateway {
 				cfg.Learned = r.learned
 			}
-			if a := e.Hints.Address6; a.IsValid() {
-				octets := a.As16()
-				cfg.Stack.PPP.InterfaceID = [8]byte(octets[8:])
-			}
+			cfg.Stack.PPP.InterfaceID = e.Hints.InterfaceID
 			cfg.Learned6 = r.learned6
 		},
 		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -196,6 +193,7 @@ func failureOf(err error) *failure.Failure {
 type reporter struct {
 	h       *Helper
 	attempt uint64
+	id6     [8]byte // the interface identifier of IPv6; of the engine's control goroutine
 }
 
 func (r *reporter) event(_ time.Time, e stack.Event) {
@@ -204,6 +202,8 @@ func (r *reporter) event(_ time.Time, e stack.Event) {
 		r.put(supervisor.Stage{Attempt: r.attempt, Stage: e.Stage})
 	case stack.StageDone:
 		r.put(supervisor.Stage{Attempt: r.attempt, Stage: e.Stage, Done: true, Detail: e.DetailMap()})
+	case stack.Network6Up:
+		r.id6 = e.LocalID
 	case stack.Waiting:
 		r.put(supervisor.Waiting{Attempt: r.attempt, Left: e.Left})
 	}
@@ -218,7 +218,7 @@ func (r *reporter) learned(_ time.Time, o dhcp.Options) {
 // learned6 tells what the gateway carries of IPv6.
 func (r *reporter) learned6(_ time.Time, n slaac.Network) {
 	r.h.cfg.Log.Info("the gateway's IPv6", "address", n.Address, "default", n.Default, "mtu", n.MTU, "routes", n.Routes, "dns", n.DNS, "search", n.Search)
-	r.put(supervisor.Learned6{Attempt: r.attempt, Address: n.Address, Default: n.Default, MTU: n.MTU, Routes: n.Routes, DNS: n.DNS, Search: n.Search})
+	r.put(supervisor.Learned6{Attempt: r.attempt, ID: r.id6, Address: n.Address, Default: n.Default, MTU: n.MTU, Routes: n.Routes, DNS: n.DNS, Search: n.Search})
 }
 
 func (r *reporter) put(in supervisor.Input) { r.h.inputs.put(request{in: in}) }

@@ -201,8 +201,8 @@ func show(e Effect) string {
 		if e.Hints.Address.IsValid() {
 			s += " as " + e.Hints.Address.String()
 		}
-		if e.Hints.Address6.IsValid() {
-			s += " and " + e.Hints.Address6.String()
+		if e.Hints.InterfaceID != ([8]byte{}) {
+			s += fmt.Sprintf(" and %x", e.Hints.InterfaceID)
 		}
 		if e.Hints.MRU != 0 {
 			s += fmt.Sprintf(" mru %d", e.Hints.MRU)

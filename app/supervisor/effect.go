@@ -30,9 +30,9 @@ type StartEngine struct {
 type Hints struct {
 	Server  netip.Addr // the address that worked: to be tried first, without a look-up
 	Address netip.Addr // ours inside: to be asked for, unless the profile asks for one
-	// Address6 is ours by IPv6, whose interface identifier is to be asked for.
-	Address6 netip.Addr
-	MRU      int // octets at most; 0: as the profile says
+	// InterfaceID is what IPv6 went by: to be asked for. Zero: nothing.
+	InterfaceID [8]byte
+	MRU         int // octets at most; 0: as the profile says
 }
 
 // FindWay asks how packets leave for the gateway, now that one is wanted and none

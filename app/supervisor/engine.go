@@ -203,8 +203,8 @@ func (m *Machine) networkApplied(now time.Time, in Applied) {
 		return
 	}
 	m.hints.Server, m.hints.Address = m.server, m.network.Address
-	if m.applied6 = m.network.Address6; m.applied6.IsValid() {
-		m.hints.Address6 = m.applied6
+	if m.applied6 = m.network.Address6; m.applied6.IsValid() && m.six != nil {
+		m.hints.InterfaceID = m.six.ID
 	}
 	if m.state == api.Connected {
 		return // it was applied once more

@@ -106,6 +106,7 @@ type Learned struct {
 // Learned6 says what the gateway carries of IPv6, whenever that changes since Up.
 type Learned6 struct {
 	Attempt uint64
+	ID      [8]byte        // the interface identifier that it was agreed on
 	Address netip.Addr     // ours; not valid: nothing any more
 	Default bool           // the gateway leads on from there
 	MTU     int            // octets; 0: that of Up
