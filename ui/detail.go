@@ -193,12 +193,25 @@ func (p *profilePage) refreshProfile(now time.Time) {
 		p.facts.SetModel(*facts)
 		p.graph.SetModel(d.words.Graph(&d.traffic, now))
 	}
+	left := p.within(p.card) && p.model == nil || p.within(p.waiting) && waiting == nil
 	show(p.waiting, waiting != nil)
 	show(p.card, p.model != nil)
 	show(p.steps, steps != nil && p.model == nil)
 	show(p.facts, facts != nil)
 	show(p.graph, facts != nil)
+	if left { // Fyne would leave the keys with what is not shown any more
+		d.window.Canvas().Unfocus()
+		if d.adaptive.Form() != widgets.OneColumn && d.rows.Visible() {
+			d.rows.FocusRows()
+		}
+	}
 	p.focus(panel.Kind, prof.ID)
+}
+
+// within says whether a box has the focus.
+func (p *profilePage) within(box fyne.CanvasObject) bool {
+	o, ok := p.d.window.Canvas().Focused().(fyne.CanvasObject)
+	return ok && widgets.Contains(box, o)
 }
 
 // focus gives it to what the person has to do next, once.

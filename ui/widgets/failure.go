@@ -152,7 +152,7 @@ func NewFailureCard(act FailureActions) *FailureCard {
 
 // SetModel changes what it shows.
 func (c *FailureCard) SetModel(m viewmodel.Card) {
-	if m.Title != c.model.Title || m.Report != c.model.Report {
+	if m.Title != c.model.Title || m.Details != c.model.Details { // a report has the time in it
 		c.copied.SetText("")
 	}
 	c.model = m
@@ -187,7 +187,10 @@ func labelOf(label, of string) string {
 }
 
 // Default is what the focus belongs on: the filled button.
-func (c *FailureCard) Default() fyne.Focusable { return c.remedy }
+func (c *FailureCard) Default() fyne.Focusable {
+	prepare(c)
+	return c.remedy
+}
 
 // HeightFor is the height in a width.
 func (c *FailureCard) HeightFor(width float32) float32 { return heightFor(c.content, width) }

@@ -288,3 +288,18 @@ func TestTabOrder(t *testing.T) {
 		t.Error("not only what has the focus has a ring")
 	}
 }
+
+// What was never drawn gets the focus all the same: a card is shown when it fails.
+func TestFocusBeforeDrawing(t *testing.T) {
+	start(t, "light")
+	c := NewFailureCard(FailureActions{})
+	c.Hide()
+	page := NewPage(ColumnWide, nil, NewColumn(0, c), nil)
+	w := window(t, page, 600, 400)
+	c.SetModel(viewmodel.Card{Title: "Wrong", Remedy: viewmodel.Button{Text: "Type it again"}})
+	c.Show()
+	w.Canvas().Focus(c.Default())
+	if w.Canvas().Focused() != c.Default() {
+		t.Error("the remedy has no focus")
+	}
+}

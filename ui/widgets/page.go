@@ -66,7 +66,7 @@ var pages = map[*Page]bool{}
 // reveal scrolls to what has got the focus, wherever it is: Fyne does not.
 func reveal(o fyne.CanvasObject) {
 	for p := range pages {
-		if !p.Whole && contains(p.Body, o) {
+		if !p.Whole && Contains(p.Body, o) {
 			p.Reveal(o)
 		}
 	}

@@ -55,8 +55,8 @@ func (p *parts) Destroy() {
 // object is part of, and a page has to know what of it has the focus.
 var drawn = map[fyne.Widget]*parts{}
 
-// contains says whether an object is part of another one.
-func contains(o, part fyne.CanvasObject) bool {
+// Contains says whether an object is part of another one.
+func Contains(o, part fyne.CanvasObject) bool {
 	if o == part {
 		return true
 	}
@@ -69,7 +69,24 @@ func contains(o, part fyne.CanvasObject) bool {
 			inner = p.objects
 		}
 	}
-	return slices.ContainsFunc(inner, func(i fyne.CanvasObject) bool { return contains(i, part) })
+	return slices.ContainsFunc(inner, func(i fyne.CanvasObject) bool { return Contains(i, part) })
+}
+
+// prepare draws what has not been seen yet: Fyne gives the focus to nothing else.
+func prepare(o fyne.CanvasObject) {
+	o.MinSize()
+	switch o := o.(type) {
+	case *fyne.Container:
+		for _, inner := range o.Objects {
+			prepare(inner)
+		}
+	case fyne.Widget:
+		if p := drawn[o]; p != nil {
+			for _, inner := range p.objects {
+				prepare(inner)
+			}
+		}
+	}
 }
 
 // render makes a renderer whose objects are up to date.

@@ -127,6 +127,7 @@ func (c *WaitingCard) Code() fyne.Focusable {
 	if c.model.Code == nil {
 		return nil
 	}
+	prepare(c)
 	return c.code
 }
 
