@@ -115,6 +115,10 @@ func types(t *testing.T, stdout string) []string {
 	return list
 }
 
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
 func TestUpStories(t *testing.T) {
 	v4, v6, other := netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("198.51.100.2")
 	names := map[string][]netip.Addr{"one.example": {v6, v4, v4}, "two.example": {other}}
@@ -158,11 +162,14 @@ func TestUpStories(t *testing.T) {
 			file := write(t, "p.toml", "servers = [\"one.example\", \"two.example\"]\nuser = \"alice\"\n", 0o644)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			if c.stop {
-				c.m.then = func(*fakeSession) { cancel() }
-			}
 			var stdout, stderr strings.Builder
-			status := runUp(ctx, nil, &c.m, Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), &stdout, &stderr}, "--direct", "--json", "--secrets", "-", file)
+			stop := writerFunc(func(b []byte) (int, error) {
+				if c.stop && strings.Contains(string(b), "looked up as before") { // the last that is told of a connection
+					cancel()
+				}
+				return stdout.Write(b)
+			})
+			status := runUp(ctx, nil, &c.m, Streams{strings.NewReader("psk = \"k\"\npassword = \"p\"\n"), stop, &stderr}, "--direct", "--json", "--secrets", "-", file)
 			if status != c.status || stderr.Len() != 0 {
 				t.Errorf("status %d, errors %q, want %d", status, stderr.String(), c.status)
 			}
