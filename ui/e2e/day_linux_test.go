@@ -164,6 +164,9 @@ func (d *day) mistypesPassword() {
 	d.see("the remedy", primary, card, 1000)
 	d.shot("08-card")
 	remedy := around(d.look(), primary, card)
+	if remedy.Dy() < 40 { // a control has 36, and its ring is around it
+		d.t.Errorf("the remedy %v has no focus", remedy)
+	}
 	d.click(remedy.Max.X+60, (remedy.Min.Y+remedy.Max.Y)/2) // Copy report
 	var report string
 	eventually(d.t, "the report in the clipboard", func() bool {

@@ -40,7 +40,7 @@ func TestDesktop(t *testing.T) {
 	g := lab.StartSoftEther(t, lab.SoftEtherOptions{Bound: true})
 	g.Watch(t)
 	t.Cleanup(func() {
-		if !t.Failed() && os.Getenv("CULVERT_SCREENSHOTS") == "" {
+		if !t.Failed() && os.Getenv(keepIn) == "" {
 			must(t, os.RemoveAll(pictures(t)))
 		}
 	})

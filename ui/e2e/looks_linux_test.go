@@ -1,12 +1,18 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
+	"io"
+	"math"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/client"
@@ -33,10 +39,10 @@ func (l *looker) corner() image.Rectangle {
 
 // sights are those that the main pages are looked at with.
 var sights = []sight{
-	{name: "light", width: 1800, height: 1360, scale: 2, language: "en_US", theme: "light"},
-	{name: "dark", width: 1800, height: 1360, scale: 2, language: "en_US", theme: "dark"},
-	{name: "german", width: 1000, height: 760, scale: 1, language: "de_DE", theme: "light"},
-	{name: "small", width: 1366, height: 768, scale: 2, language: "de_DE", theme: "dark"},
+	{name: "light", width: 1800, height: 1360, scale: 2, language: "en_US", theme: "light", office: "Office"},
+	{name: "dark", width: 1800, height: 1360, scale: 2, language: "en_US", theme: "dark", office: "Office"},
+	{name: "german", width: 1000, height: 760, scale: 1, language: "de_DE", theme: "light", office: "Hauptverwaltung Gelsenkirchen"},
+	{name: "small", width: 1366, height: 768, scale: 2, language: "de_DE", theme: "dark", office: "Hauptverwaltung Gelsenkirchen"},
 }
 
 // looks has several people, each with a language, a theme and a scale of their own,
@@ -51,7 +57,7 @@ func looks(t *testing.T, g *lab.SoftEther, p programs) {
 		if v.theme == "dark" {
 			l.connected, l.failed, l.primary = color.RGBA{0x5c, 0xcb, 0x8b, 0xff}, color.RGBA{0xff, 0x8f, 0x86, 0xff}, color.RGBA{0x58, 0xbe, 0xe0, 0xff}
 		}
-		profiles(t, l.home, office)
+		profiles(t, l.home, append([]string{strings.Replace(office, "Office", v.office, 1)}, others...)...)
 		l.screen = newScreen(t, r, l.home, v)
 		session(t, l.screen)
 		l.process = l.starts(r, p)
@@ -73,7 +79,11 @@ func looks(t *testing.T, g *lab.SoftEther, p programs) {
 	connect(lab.Password)
 	state(t, ask, api.Connected)
 	lab.Reach(t, g.NATed[0], g.Inside)
-	g.Transfers(t, g.NATed[0], 4<<20)
+	long := 3 * time.Second
+	if os.Getenv(keepIn) != "" {
+		long = 2 * time.Minute // a graph that is full
+	}
+	traffic(t, r, g, long)
 	for _, l := range all {
 		l.see("a connection", l.connected, l.look().Bounds(), 3000)
 		l.shot("3-connected")
@@ -88,13 +98,60 @@ func looks(t *testing.T, g *lab.SoftEther, p programs) {
 	}
 }
 
-// office is a profile as a file; the names are as long as people's are.
-var office = fmt.Sprintf(`version = 1
-id = %q
-name = "Office"
-servers = [%q]
-user = %q
-`, officeID, lab.Server, lab.User)
+// office is a profile as a file.
+var office = fmt.Sprintf("version = 1\nid = %q\nname = \"Office\"\nservers = [%q]\nuser = %q\n", officeID, lab.Server, lab.User)
+
+// others are profiles of the same person, after it in the list.
+var others = func() (texts []string) {
+	for i, p := range [][2]string{{"Support: Nordwind", "203.0.113.40"}, {"Warehouse Berlin", "vpn-berlin.example.com"}, {"Workshop", "workshop.example.net"}} {
+		texts = append(texts, fmt.Sprintf("version = 1\nid = \"00000000-0000-4000-8000-%012d\"\nname = %q\nservers = [%q]\nuser = \"alice\"\n", i+1, p[0], p[1]))
+	}
+	return texts
+}()
+
+// traffic moves data through the tunnel for some time, at rates that rise and fall.
+func traffic(t *testing.T, r *room, g *lab.SoftEther, long time.Duration) {
+	t.Helper()
+	var down, up net.Conn
+	r.Network.Do(func() {
+		for _, c := range []*net.Conn{&down, &up} {
+			var err error
+			*c, err = net.DialTimeout("tcp", net.JoinHostPort(g.Inside.String(), "9999"), handTime)
+			must(t, err)
+		}
+	})
+	defer down.Close()
+	defer up.Close()
+	for _, c := range []net.Conn{down, up} { // the rates are those of this end
+		tcp, ok := c.(*net.TCPConn)
+		if !ok {
+			t.Fatalf("no TCP: %T", c)
+		}
+		must(t, errors.Join(tcp.SetReadBuffer(64<<10), tcp.SetWriteBuffer(64<<10)))
+	}
+	const most = 1 << 40
+	_, err := fmt.Fprintf(down, "GET /bytes?n=%d HTTP/1.1\r\nHost: inside\r\n\r\n", most)
+	must(t, err)
+	_, err = fmt.Fprintf(up, "POST /digest HTTP/1.1\r\nHost: inside\r\nContent-Length: %d\r\n\r\n", most)
+	must(t, err)
+	const pause = 50 * time.Millisecond
+	buf := make([]byte, 1<<20)
+	began := time.Now()
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for range tick.C {
+		x := time.Since(began)
+		if x > long {
+			return
+		}
+		wave := 2 + math.Sin(x.Seconds()/9) + math.Sin(x.Seconds()/2.3)/3 + math.Sin(x.Seconds()*1.7)/8
+		must(t, errors.Join(down.SetDeadline(time.Now().Add(handTime)), up.SetDeadline(time.Now().Add(handTime))))
+		_, err := io.ReadFull(down, buf[:int(wave*40_000)])
+		must(t, err)
+		_, err = up.Write(buf[:int((3.6-wave)*5_000)])
+		must(t, err)
+	}
+}
 
 // profiles puts files where the desktop looks for profiles.
 func profiles(t *testing.T, home string, texts ...string) {

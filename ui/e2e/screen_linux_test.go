@@ -8,9 +8,11 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,6 +32,7 @@ type sight struct {
 	scale         int    // dots of a unit
 	language      string
 	theme         string
+	office        string // what its profile is called
 }
 
 // screen is a screen with a window on it, and a person before it.
@@ -272,17 +275,57 @@ func (s *screen) shot(name string) {
 
 func (s *screen) keep(name string, img *image.RGBA) {
 	s.t.Helper()
+	encoder, drawn := png.Encoder{CompressionLevel: png.BestSpeed}, image.Image(img)
+	if os.Getenv(keepIn) != "" {
+		encoder.CompressionLevel, drawn = png.BestCompression, few(img)
+	}
 	var b bytes.Buffer
-	must(s.t, (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, img))
+	must(s.t, encoder.Encode(&b, drawn))
 	dir := pictures(s.t)
 	must(s.t, os.MkdirAll(dir, 0o755))
 	must(s.t, os.WriteFile(filepath.Join(dir, s.sight.name+"-"+name+".png"), b.Bytes(), 0o644))
 }
 
-// pictures is where they are kept: in the folder that CULVERT_SCREENSHOTS names,
-// else until the end of a test that succeeds.
+// few is a picture in 256 colours, those that there are most of: a third of the
+// size, and nobody sees it in windows.
+func few(img *image.RGBA) *image.Paletted {
+	type shade struct{ r, g, b, n int }
+	shades := map[[3]uint8]*shade{}
+	for i := 0; i < len(img.Pix); i += 4 {
+		p := img.Pix[i : i+3]
+		key := [3]uint8{p[0] >> 3, p[1] >> 3, p[2] >> 3}
+		s := shades[key]
+		if s == nil {
+			s = &shade{}
+			shades[key] = s
+		}
+		s.r, s.g, s.b, s.n = s.r+int(p[0]), s.g+int(p[1]), s.b+int(p[2]), s.n+1
+	}
+	all := slices.SortedFunc(maps.Values(shades), func(a, b *shade) int { return b.n - a.n })
+	var palette color.Palette
+	for _, s := range all[:min(len(all), 256)] {
+		palette = append(palette, color.RGBA{uint8(s.r / s.n), uint8(s.g / s.n), uint8(s.b / s.n), 0xff}) //nolint:gosec // means of octets
+	}
+	out := image.NewPaletted(img.Bounds(), palette)
+	nearest := map[color.RGBA]uint8{}
+	for i := range out.Pix {
+		c := color.RGBA{img.Pix[4*i], img.Pix[4*i+1], img.Pix[4*i+2], 0xff}
+		n, known := nearest[c]
+		if !known {
+			n = uint8(palette.Index(c)) //nolint:gosec // of 256
+			nearest[c] = n
+		}
+		out.Pix[i] = n
+	}
+	return out
+}
+
+// keepIn names the folder that pictures are kept in.
+const keepIn = "CULVERT_SCREENSHOTS"
+
+// pictures is where they are: in that folder, else until the end of a test that succeeds.
 func pictures(t *testing.T) string {
-	if dir := os.Getenv("CULVERT_SCREENSHOTS"); dir != "" {
+	if dir := os.Getenv(keepIn); dir != "" {
 		return dir
 	}
 	return filepath.Join(os.TempDir(), fmt.Sprintf("culvert-screenshots-%d", os.Getpid()))
