@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"unicode"
@@ -183,7 +184,7 @@ func (e *exporter) networkManager() error {
 	e.carries("domain", "ipsec.enabled", "ipsec.remote_id", "ipsec.phase1", "ipsec.phase2", "ipsec.phase1_lifetime", "ipsec.phase2_lifetime", "reconnect.on_start")
 	e.nmPPP()
 	e.nmSecrets()
-	e.nmIPv4()
+	e.nmAddresses()
 	return nil
 }
 
@@ -249,14 +250,22 @@ func (e *exporter) nmSecrets() {
 	}
 }
 
-func (e *exporter) nmIPv4() {
+// nmAddresses writes what is of IPv4 and of IPv6, which is left out unless
+// networks of it are wanted.
+func (e *exporter) nmAddresses() {
 	p := e.p
+	var four, six []netip.Prefix
+	for _, r := range p.Routing.Include {
+		if r.Addr().Is4() {
+			four = append(four, r)
+		} else {
+			six = append(six, r)
+		}
+	}
 	e.printf("\n[ipv4]\nmethod=auto\n")
 	if p.Routing.Mode == "split" {
 		e.printf("never-default=true\n")
-		for i, r := range p.Routing.Include {
-			e.printf("route%d=%s\n", i+1, r)
-		}
+		e.routes(four)
 		e.carries("routing.mode", "routing.include")
 	}
 	if !p.Routing.FromGateway {
@@ -277,7 +286,19 @@ func (e *exporter) nmIPv4() {
 		e.printf("dns-search=%s;\n", strings.Join(p.DNS.Search, ";"))
 		e.carries("dns.search")
 	}
-	e.printf("\n[ipv6]\nmethod=disabled\n")
+	if p.Routing.Mode != "split" || len(six) == 0 {
+		e.printf("\n[ipv6]\nmethod=disabled\n")
+		return
+	}
+	e.printf("\n[ipv6]\nmethod=auto\nnever-default=true\n")
+	e.routes(six)
+}
+
+// routes writes networks as a keyfile counts them.
+func (e *exporter) routes(list []netip.Prefix) {
+	for i, r := range list {
+		e.printf("route%d=%s\n", i+1, r)
+	}
 }
 
 func names[S interface{ MarshalText() ([]byte, error) }](suites []S) string {
