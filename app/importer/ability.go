@@ -3,7 +3,6 @@ package importer
 import (
 	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/culvert-vpn/culvert/app/profile"
 )
@@ -17,20 +16,9 @@ type ability struct {
 }
 
 var abilities = []ability{
-	{"ask_password", func(p *profile.Profile) { p.AskPassword = true }, whyAskEachTime},
 	{"ipsec.group", func(p *profile.Profile) { p.IPsec.Group = "staff" }, whyGroup},
 	{"ppp.mppe", func(p *profile.Profile) { p.PPP.MPPE = "require" }, whyMPPE},
 	{"ppp.auth", func(p *profile.Profile) { p.PPP.Auth = []profile.AuthMethod{"eap-tls"} }, whyMethod},
-	{"routing.mode", func(p *profile.Profile) { p.Routing.Mode = "split" }, whySplit},
-	{"dns.servers", func(p *profile.Profile) {
-		p.DNS.Mode, p.DNS.Servers = "manual", []string{"10.0.0.1"}
-	}, whyDNSServers},
-	{"dns.search", func(p *profile.Profile) { p.DNS.Search = []string{"example.com"} }, whyDNSSearch},
-	{"dns.domains", func(p *profile.Profile) { p.DNS.Domains = []string{"example.com"} }, whyDNSDomains},
-	{"dns.mode", func(p *profile.Profile) { p.DNS.Mode = "off" }, whyDNSOff},
-	{"routing.from_gateway", func(p *profile.Profile) { p.Routing.FromGateway = false }, whyFromGateway},
-	{"reconnect.on_start", func(p *profile.Profile) { p.Reconnect.OnStart = true }, whyOnStart},
-	{"reconnect.idle_disconnect", func(p *profile.Profile) { p.Reconnect.IdleDisconnect = profile.Duration(10 * time.Minute) }, whyIdle},
 }
 
 // lacking is what Culvert cannot do yet: why, by field.

@@ -98,7 +98,7 @@ type Item struct {
 	Secret bool   `json:"secret,omitempty"` // there was a value, and it is not shown
 	Field  string `json:"field,omitempty"`  // the key of a profile or of its secrets that it is; empty: none
 	Reason Reason `json:"reason,omitempty"` // why it was left out
-	Why    string `json:"why,omitempty"`    // the same in a sentence
+	Why    string `json:"why,omitempty"`    // the same in a sentence; what a reader adds stands behind it
 }
 
 // Imported is one connection.

@@ -19,19 +19,9 @@ const (
 	whyIKEv2          Reason = "ikev2"
 	whyAllTraffic     Reason = "all-traffic"
 	whyComputed       Reason = "computed"
-	whyInside         Reason = "inside"
-	whyAskEachTime    Reason = "ask-each-time"
 	whyGroup          Reason = "group"
 	whyMPPE           Reason = "mppe"
 	whyMethod         Reason = "method"
-	whySplit          Reason = "split"
-	whyDNSServers     Reason = "dns-servers"
-	whyDNSSearch      Reason = "dns-search"
-	whyDNSDomains     Reason = "dns-domains"
-	whyDNSOff         Reason = "dns-off"
-	whyFromGateway    Reason = "from-gateway"
-	whyOnStart        Reason = "on-start"
-	whyIdle           Reason = "idle"
 	whyNetwork        Reason = "network"
 	whyWords          Reason = "words"
 	whyGatewaySide    Reason = "gateway-side"
@@ -66,19 +56,9 @@ var reasons = map[Reason]string{
 	whyIKEv2:          "Culvert speaks IKEv1 only; this works only where the gateway does too.",
 	whyAllTraffic:     "Everything goes through the tunnel, this network too.",
 	whyComputed:       "It is computed by the script, which is not run.",
-	whyInside:         "Culvert finds this out from the gateway.",
-	whyAskEachTime:    "Culvert cannot yet be told to ask for the password each time; it asks when none is stored.",
 	whyGroup:          "Culvert cannot use a group name, which takes Aggressive Mode, yet.",
 	whyMPPE:           "Culvert cannot encrypt a second time inside PPP yet; IPsec encrypts everything.",
 	whyMethod:         "Culvert cannot log in by this method yet.",
-	whySplit:          "Only some traffic went through the tunnel, and which is not said here; Culvert needs the networks by name, so everything goes through it.",
-	whyDNSServers:     "Culvert cannot be given name servers yet; it uses the gateway's.",
-	whyDNSSearch:      "Culvert cannot be given search domains yet.",
-	whyDNSDomains:     "Culvert cannot send only some names to the tunnel's name servers yet.",
-	whyDNSOff:         "Culvert cannot leave the name servers as they are yet.",
-	whyFromGateway:    "Culvert cannot refuse the gateway's routes yet.",
-	whyOnStart:        "Culvert cannot connect by itself yet.",
-	whyIdle:           "Culvert cannot disconnect an idle connection yet.",
 	whyNetwork:        "Culvert cannot send this network through the tunnel.",
 	whyWords:          "Culvert does not know what this is.",
 	whyGatewaySide:    "This is the gateway's side.",
@@ -87,7 +67,7 @@ var reasons = map[Reason]string{
 	whyCompression:    "Culvert does not compress.",
 	whySignature:      "Culvert does not check who signed the file: make sure that you know where it comes from.",
 	whyVPNOnly:        "Culvert takes VPN settings only.",
-	whyEAP:            "Culvert cannot log in by EAP yet.",
+	whyEAP:            "Culvert cannot log in by this method of EAP yet.",
 	whyProxies:        "Culvert does not set proxies.",
 	whyOnDemand:       "Culvert does not connect on demand.",
 	whyNoMethod:       "It refuses every method that Culvert can log in by.",

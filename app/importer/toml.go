@@ -90,7 +90,7 @@ func (d *draft) tomlFaults(faults *profile.Error, keys, made map[string]any) boo
 			before := len(d.leftOut)
 			d.leave(f.Key, show(v), f.Key, whyRefused)
 			for i := range d.leftOut[before:] { // none, where there were too many
-				d.leftOut[before+i].Why = "Culvert does not take it: " + shown(f.Message) + "."
+				d.leftOut[before+i].Why += " (" + shown(f.Message) + ")"
 			}
 			changed = true
 		} else if stand := map[string]any{"servers": []any{"vpn.example.com"}, "user": "x"}[f.Key]; stand != nil && made[f.Key] == nil {

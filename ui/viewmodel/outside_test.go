@@ -378,11 +378,12 @@ func TestPages(t *testing.T) {
 func TestImported(t *testing.T) {
 	w := english(t)
 	i := &importer.Imported{Profile: office(), Secrets: profile.Secrets{Password: []byte("invented")}, Missing: []string{"servers", "user"},
-		LeftOut: []importer.Item{{Key: "Proxy", Reason: "proxies"}}}
+		LeftOut: []importer.Item{{Key: "Proxy", Reason: "proxies"}, {Key: "mru", Reason: "refused", Why: "Culvert does not take it. (not a number)"}}}
 	i.Profile.Name, i.Profile.Servers, i.Profile.User = "", nil, ""
 	rows, err := w.Imported(i)
 	want := []ImportRow{{true, "Password", "Found; it is not shown"}, {false, "Server", "Culvert needs the name or address of the server."},
-		{false, "User name", "Culvert needs the user name."}, {false, "Proxy", "Culvert does not set proxies."}}
+		{false, "User name", "Culvert needs the user name."}, {false, "Proxy", "Culvert does not set proxies."},
+		{false, "mru", "Culvert does not take it. (not a number)"}}
 	if err != nil || !slices.Equal(rows, want) {
 		t.Errorf("Imported = %+v, %v\nwant %+v", rows, err, want)
 	}

@@ -342,10 +342,12 @@ func (w *Words) Imported(i *importer.Imported) ([]ImportRow, error) {
 	return append(rows, w.LeftOut(i.LeftOut)...), nil
 }
 
-// LeftOut is what was left out, and why.
+// LeftOut is what was left out, and why; where a profile's own reader says more,
+// that too, in English.
 func (w *Words) LeftOut(items []importer.Item) (rows []ImportRow) {
 	for _, i := range items {
-		rows = append(rows, ImportRow{Field: line(i.Key), Value: w.Text("why." + string(i.Reason))})
+		more := strings.TrimPrefix(i.Why, i.Reason.Text())
+		rows = append(rows, ImportRow{Field: line(i.Key), Value: w.Text("why."+string(i.Reason)) + line(more)})
 	}
 	return rows
 }
