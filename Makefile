@@ -15,7 +15,7 @@ UNIT = $(shell $(GO) list ./... | grep -v '/engine/interop$$')
 # program itself has that, and ui/e2e builds it as make desktop does.
 NOGL := -tags ci
 
-.PHONY: help run build desktop install uninstall test check unit interop soak fuzz bench clean
+.PHONY: help run build desktop install uninstall test check unit interop screenshots soak fuzz bench clean
 
 help:
 	@echo "make run      the desktop with a practice gateway; without a screen the demonstration in the terminal: no privilege, no network"
@@ -23,6 +23,7 @@ help:
 	@echo "make check    formatting, go vet, staticcheck"
 	@echo "make unit     tests of all packages with the race detector, fuzz seeds included"
 	@echo "make interop  tests against real gateways: SoftEther, strongSwan, Libreswan (root)"
+	@echo "make screenshots  the README's pictures, of the real window (root)"
 	@echo "make soak     five minutes of rekeying against each Linux gateway (root)"
 	@echo "make fuzz     each fuzz target for FUZZTIME=$(FUZZTIME)"
 	@echo "make bench    all benchmarks, and culvert's speed against wireguard-go's and OpenVPN's (root; 15 minutes)"
@@ -69,6 +70,15 @@ interop:
 	@[ "$$(id -u)" = 0 ] || { echo "make interop: network namespaces need root" >&2; exit 1; }
 	@$(NEED) interop
 	$(GO) test -count=1 -timeout 25m $(REAL)
+
+# The pictures of the README, in the windows of that test: some minutes, for a
+# graph that is full. All that it saw is in build/screenshots.
+screenshots: desktop
+	@$(NEED) unit
+	CULVERT_SCREENSHOTS=$(CURDIR)/build/screenshots $(GO) test $(NOGL) -count=1 -timeout 15m -run TestDesktop ./ui/e2e
+	@mkdir -p assets/screenshots
+	cd build/screenshots && for f in light-3-connected dark-2-failure light-4-editor day-01-first-run; do \
+	  cp $$f.png $(CURDIR)/assets/screenshots/$${f##*[0-9]-}.png; done
 
 soak:
 	@[ "$$(id -u)" = 0 ] || { echo "make soak: network namespaces need root" >&2; exit 1; }

@@ -289,22 +289,14 @@ func (s *screen) keep(name string, img *image.RGBA) {
 // few is a picture in 256 colours, those that there are most of: a third of the
 // size, and nobody sees it in windows.
 func few(img *image.RGBA) *image.Paletted {
-	type shade struct{ r, g, b, n int }
-	shades := map[[3]uint8]*shade{}
+	dots := map[color.RGBA]int{}
 	for i := 0; i < len(img.Pix); i += 4 {
-		p := img.Pix[i : i+3]
-		key := [3]uint8{p[0] >> 3, p[1] >> 3, p[2] >> 3}
-		s := shades[key]
-		if s == nil {
-			s = &shade{}
-			shades[key] = s
-		}
-		s.r, s.g, s.b, s.n = s.r+int(p[0]), s.g+int(p[1]), s.b+int(p[2]), s.n+1
+		dots[color.RGBA{img.Pix[i], img.Pix[i+1], img.Pix[i+2], 0xff}]++
 	}
-	all := slices.SortedFunc(maps.Values(shades), func(a, b *shade) int { return b.n - a.n })
+	all := slices.SortedFunc(maps.Keys(dots), func(a, b color.RGBA) int { return dots[b] - dots[a] })
 	var palette color.Palette
-	for _, s := range all[:min(len(all), 256)] {
-		palette = append(palette, color.RGBA{uint8(s.r / s.n), uint8(s.g / s.n), uint8(s.b / s.n), 0xff}) //nolint:gosec // means of octets
+	for _, c := range all[:min(len(all), 256)] {
+		palette = append(palette, c)
 	}
 	out := image.NewPaletted(img.Bounds(), palette)
 	nearest := map[color.RGBA]uint8{}
