@@ -43,6 +43,8 @@ func newWorld(t *testing.T) world {
 	testroom.Cable(w.gateway, "g0", w.client, "c0")
 	w.gateway.IP("addr add 198.51.100.1/24 dev g0", "link set g0 up")
 	w.client.IP("addr add 198.51.100.3/24 dev c0", "link set c0 up", "route add default via 198.51.100.1")
+	w.gateway.AwaitUp("g0")
+	w.client.AwaitUp("c0")
 	return w
 }
 

@@ -24,5 +24,6 @@ func startGateway(t *testing.T, served *testroom.Network) {
 	testroom.Cable(n, "g0", served, "eth0")
 	n.IP("addr add 198.51.100.1/24 dev g0", "link set g0 up")
 	served.IP("addr add 198.51.100.3/24 dev eth0", "link set eth0 up", "route add default via 198.51.100.1")
+	served.AwaitUp("eth0")
 	n.Start(filepath.Join(programs, "culvert"), "gateway", "--config", config).Says("Inside:")
 }
