@@ -79,7 +79,7 @@ func looks(t *testing.T, g *lab.SoftEther, p programs) {
 	connect(lab.Password)
 	state(t, ask, api.Connected)
 	lab.Reach(t, g.NATed[0], g.Inside)
-	long := 3 * time.Second
+	long := 2 * time.Second
 	if os.Getenv(keepIn) != "" {
 		long = 2 * time.Minute // a graph that is full
 	}

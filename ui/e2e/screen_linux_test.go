@@ -240,7 +240,7 @@ func near(channel, want uint8) bool {
 
 // stillTime is how long shot waits for a picture that does not move; a clock or a
 // ring in it may never stop.
-const stillTime = 1200 * time.Millisecond
+const stillTime = 800 * time.Millisecond
 
 // still waits until the picture has not changed for a moment, and gives it.
 func (s *screen) still() *image.RGBA {
