@@ -169,9 +169,11 @@ func (s *screen) hand(args ...string) {
 	}
 }
 
+// click waits before it presses: the toolkit takes a movement with its next frame
+// only, and a click at once, where the pointer was.
 func (s *screen) click(x, y int) {
 	s.t.Helper()
-	s.hand("mousemove", "--window", s.window, fmt.Sprint(x), fmt.Sprint(y), "sleep", "0.1", "click", "1")
+	s.hand("mousemove", "--window", s.window, fmt.Sprint(x), fmt.Sprint(y), "sleep", "0.3", "click", "1")
 }
 
 func (s *screen) key(keys ...string) {
