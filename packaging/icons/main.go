@@ -119,7 +119,7 @@ func picture(name, svg string, size int) file {
 func shades(glyph string) map[string]string {
 	const black = `fill="#000000"`
 	edge := strings.ReplaceAll(glyph, black,
-		fmt.Sprintf(`fill="%s" stroke="%s" stroke-width="3" stroke-linejoin="round"`, darkGlyph, darkGlyph))
+		fmt.Sprintf(`fill="%s" stroke="%s" stroke-width="4.5" stroke-linejoin="round"`, darkGlyph, darkGlyph))
 	over := strings.ReplaceAll(glyph, black, fmt.Sprintf(`fill="%s"`, lightGlyph))
 	return map[string]string{
 		"light": over,

@@ -47,8 +47,7 @@ type day struct {
 	ask    *client.Client
 	helper *testroom.Process
 	window *testroom.Process
-	host   *trayHost
-	item   string // in the tray
+	tray   *tray
 }
 
 // aDay has a gateway, and nothing else yet.
@@ -57,7 +56,7 @@ func aDay(t *testing.T, g *lab.SoftEther, p programs) {
 	d.helper = d.r.helper(p)
 	d.ask = client.New(d.r.socket)
 	d.screen = newScreen(t, d.r, d.r.home, sight{name: "day", width: 1000, height: 760, scale: 1, language: "en_US", theme: "light"})
-	d.host = newTrayHost(t, session(t, d.screen))
+	d.tray = newTray(d.screen, session(t, d.screen))
 	d.window = d.begins()
 	d.typesProfile()
 	d.usesTray()
@@ -111,8 +110,8 @@ func (d *day) typesProfile() {
 	release()
 	d.isConnected()
 	kept(d.t, d.r)
-	d.item = d.host.registered()
-	d.host.has(d.item, "Connected to Office")
+	d.tray.registered()
+	d.tray.has("Connected to Office")
 	lab.Reach(d.t, d.g.Direct, d.g.Inside)
 	d.g.Transfers(d.t, d.g.Direct, 8<<20)
 	d.shot("06-connected")
@@ -141,15 +140,15 @@ func (d *day) isDisconnected() {
 
 // usesTray connects and disconnects as a panel of the desktop does it.
 func (d *day) usesTray() {
-	d.host.ticked(d.item, "Office", true)
-	d.host.press(d.item, "Office")
+	d.tray.ticked("Office", true)
+	d.tray.press("Office", "07-tray")
 	d.isDisconnected()
-	d.host.has(d.item, "Not connected")
-	d.host.ticked(d.item, "Office", false)
+	d.tray.has("Not connected")
+	d.tray.ticked("Office", false)
 	d.shot("07-off-by-the-tray")
-	d.host.press(d.item, "Office")
+	d.tray.press("Office", "")
 	d.isConnected()
-	d.host.has(d.item, "Connected to Office")
+	d.tray.has("Connected to Office")
 	d.click(middle(toggle))
 	d.isDisconnected()
 }
@@ -207,7 +206,7 @@ func (d *day) imports() {
 		files, err := filepath.Glob(filepath.Join(d.r.home, ".config/culvert/profiles/*.toml"))
 		return err == nil && len(files) == 2
 	})
-	d.host.has(d.item, "vpn.example.net")
+	d.tray.has("vpn.example.net")
 	d.shot("13-imported")
 }
 
@@ -259,7 +258,7 @@ func (d *day) helperDies() {
 	d.helper = d.r.helper(d.p)
 	began = time.Now()
 	d.isConnected() // with the secrets from the keychain: it had had them in memory only
-	d.host.has(d.item, "Connected to Office")
+	d.tray.has("Connected to Office")
 	d.t.Logf("the helper was killed: shown after %v; with the next one it was connected again after %v", took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	d.shot("20-back")
 }
@@ -268,7 +267,7 @@ func (d *day) helperDies() {
 func (d *day) leaves() {
 	d.key("ctrl+w")
 	eventually(d.t, "the window closed", d.gone)
-	d.host.press(d.item, "Open Culvert")
+	d.tray.press("Open Culvert", "")
 	d.find("Culvert")
 	d.key("ctrl+w")
 	eventually(d.t, "the window closed", d.gone)
@@ -277,7 +276,7 @@ func (d *day) leaves() {
 		d.t.Errorf("a second instance: %v", err)
 	}
 	d.find("Culvert")
-	d.host.press(d.item, "Quit")
+	d.tray.press("Quit", "")
 	d.see("the question", primary, dialogButton, 1000)
 	d.shot("21-quit")
 	d.click(middle(dialogButton)) // Disconnect and quit

@@ -73,8 +73,8 @@ func TestNoScreen(t *testing.T) {
 	}
 }
 
-// session starts a bus and a keychain on it that is open, and gives the address.
-func session(t *testing.T, s *screen) string {
+// session starts a bus and a keychain on it that is open.
+func session(t *testing.T, s *screen) *testroom.Bus {
 	t.Helper()
 	bus := testroom.NewBus(t, "", "")
 	s.environ = append(s.environ, "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
@@ -83,7 +83,7 @@ func session(t *testing.T, s *screen) string {
 	keyring.Env, keyring.Stdin = append(keyring.Env, s.environ...), strings.NewReader("invented")
 	here.Launch(keyring)
 	bus.Await("org.freedesktop.secrets")
-	return bus.Address
+	return bus
 }
 
 // state waits for a state of the helper.
