@@ -81,23 +81,3 @@ func updateChecksum(sum []byte, old, new uint16) {
 	s = s&0xffff + s>>16
 	binary.BigEndian.PutUint16(sum, ^uint16(s))
 }
-
-// checksum adds b to the Internet checksum's running sum (RFC 1071).
-func checksum(sum uint32, b []byte) uint32 {
-	for len(b) >= 2 {
-		sum += uint32(binary.BigEndian.Uint16(b))
-		b = b[2:]
-	}
-	if len(b) == 1 {
-		sum += uint32(b[0]) << 8
-	}
-	return sum
-}
-
-// fold ends a running sum.
-func fold(sum uint32) uint16 {
-	for sum > 0xffff {
-		sum = sum&0xffff + sum>>16
-	}
-	return ^uint16(sum)
-}

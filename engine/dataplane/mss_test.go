@@ -3,6 +3,8 @@ package dataplane
 import (
 	"encoding/binary"
 	"testing"
+
+	"github.com/culvert-vpn/culvert/engine/internal/wire"
 )
 
 // syn builds an IPv4 or IPv6 TCP segment with the given options and a right
@@ -39,7 +41,7 @@ func tcpSum(p []byte) uint16 {
 	}
 	tcp := append([]byte(nil), p[n:]...)
 	tcp[16], tcp[17] = 0, 0
-	return fold(checksum(checksum(uint32(len(tcp))+protoTCP, addresses), tcp))
+	return ^wire.Sum(uint32(len(tcp))+protoTCP, addresses, tcp)
 }
 
 func TestClampMSS(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/culvert-vpn/culvert/engine/esp"
+	"github.com/culvert-vpn/culvert/engine/internal/wire"
 	"github.com/culvert-vpn/culvert/engine/l2tp"
 	"github.com/culvert-vpn/culvert/engine/packet"
 	"github.com/culvert-vpn/culvert/engine/ppp"
@@ -191,8 +192,7 @@ func (p *Path) wrapUDP(b *packet.Buffer) {
 	binary.BigEndian.PutUint16(h[6:], 0)
 	if p.Local.Addr().Is6() {
 		src, dst := p.Local.Addr().As16(), p.Remote.Addr().As16()
-		sum := checksum(checksum(uint32(n)+17, src[:]), dst[:])
-		c := fold(checksum(sum, b.Bytes()))
+		c := ^wire.Sum(uint32(n)+17, src[:], dst[:], b.Bytes())
 		if c == 0 {
 			c = 0xffff
 		}

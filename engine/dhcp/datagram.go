@@ -3,6 +3,8 @@ package dhcp
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"github.com/culvert-vpn/culvert/engine/internal/wire"
 )
 
 // IPv4 (RFC 791) and UDP (RFC 768) as far as this exchange needs them.
@@ -59,32 +61,18 @@ func (d datagram) packet() []byte {
 	ip[8], ip[9] = ttl, protoUDP
 	copy(ip[12:], src[:])
 	copy(ip[16:], dst[:])
-	binary.BigEndian.PutUint16(ip[10:], ^sum(0, ip[:ipHeader]))
+	binary.BigEndian.PutUint16(ip[10:], ^wire.Sum(0, ip[:ipHeader]))
 	udp := ip[ipHeader:]
 	binary.BigEndian.PutUint16(udp, d.from.Port())
 	binary.BigEndian.PutUint16(udp[2:], d.to.Port())
 	binary.BigEndian.PutUint16(udp[4:], uint16(n-ipHeader))
 	ip = append(ip, d.payload...)
-	check := ^sum(uint32(protoUDP+n-ipHeader), ip[12:])
+	check := ^wire.Sum(uint32(protoUDP+n-ipHeader), ip[12:])
 	if check == 0 {
 		check = 0xffff
 	}
 	binary.BigEndian.PutUint16(ip[ipHeader+6:], check)
 	return ip
-}
-
-// sum is the Internet checksum (RFC 1071) of b added to s, not inverted.
-func sum(s uint32, b []byte) uint16 {
-	for ; len(b) >= 2; b = b[2:] {
-		s += uint32(binary.BigEndian.Uint16(b))
-	}
-	if len(b) == 1 {
-		s += uint32(b[0]) << 8
-	}
-	for s > 0xffff {
-		s = s>>16 + s&0xffff
-	}
-	return uint16(s)
 }
 
 // Answers says that an IP packet looks like an answer to the question xid, and

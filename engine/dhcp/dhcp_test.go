@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/culvert-vpn/culvert/engine/internal/wire"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
@@ -212,7 +213,7 @@ func TestDatagram(t *testing.T) {
 	want := unhex(t, "4500 0021 0000 4000 4011 0000 0a63000a 0a630001 0044 0043 000d 0000 68656c6c6f") // but for the checksums
 	d := datagram{netip.AddrPortFrom(client, 68), netip.AddrPortFrom(peer, 67), []byte("hello")}
 	got := d.packet()
-	if sum(0, got[:ipHeader]) != 0xffff || sum(uint32(protoUDP+len(got)-ipHeader), got[12:]) != 0xffff {
+	if wire.Sum(0, got[:ipHeader]) != 0xffff || wire.Sum(uint32(protoUDP+len(got)-ipHeader), got[12:]) != 0xffff {
 		t.Errorf("checksums of %x do not fit", got)
 	}
 	copy(want[10:12], got[10:12])

@@ -109,19 +109,7 @@ func (p packet) append(dst []byte, checksumAt int) []byte {
 // sum is the checksum over payload and the pseudo-header (RFC 8200, 8.1), not
 // inverted: 0xffff over a packet that is in order.
 func (p packet) sum(payload []byte) uint16 {
-	s := uint32(len(payload)) + uint32(p.proto)
-	for _, b := range [][]byte{p.from.AsSlice(), p.to.AsSlice(), payload} {
-		for ; len(b) >= 2; b = b[2:] {
-			s += uint32(binary.BigEndian.Uint16(b))
-		}
-		if len(b) == 1 {
-			s += uint32(b[0]) << 8
-		}
-	}
-	for s > 0xffff {
-		s = s>>16 + s&0xffff
-	}
-	return uint16(s)
+	return wire.Sum(uint32(len(payload))+uint32(p.proto), p.from.AsSlice(), p.to.AsSlice(), payload)
 }
 
 // neighbourly checks what every message of NDP must be (RFC 4861, 6.1 and 7.1).

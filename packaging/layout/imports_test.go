@@ -103,7 +103,7 @@ var only = map[string][]string{
 	"engine/internal/wire":   {},
 	"engine/packet":          {},
 	"engine/secret":          {},
-	"engine/dhcp":            {},
+	"engine/dhcp":            {"engine/internal/wire"},
 	"engine/slaac":           {"engine/dhcp", "engine/internal/wire"},
 	"engine/suite":           {},
 	"engine/failure":         {},

@@ -1,5 +1,6 @@
 // Package wire reads the big-endian integers and byte strings that every
-// protocol of the engine is made of. It never reads beyond what it was given.
+// protocol of the engine is made of, never beyond what it was given, and adds up
+// the Internet checksum.
 package wire
 
 import (

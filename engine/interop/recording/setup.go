@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert-vpn/culvert/engine/dataplane"
 	"github.com/culvert-vpn/culvert/engine/ike"
+	"github.com/culvert-vpn/culvert/engine/internal/wire"
 	"github.com/culvert-vpn/culvert/engine/packet"
 	"github.com/culvert-vpn/culvert/engine/ppp"
 	"github.com/culvert-vpn/culvert/engine/secret"
@@ -163,27 +164,15 @@ func echoRequest(from, to netip.Addr, n uint16) []byte {
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 	copy(b[12:16], from.AsSlice())
 	copy(b[16:20], to.AsSlice())
-	binary.BigEndian.PutUint16(b[10:], checksum(b[:ipv4Header]))
+	binary.BigEndian.PutUint16(b[10:], ^wire.Sum(0, b[:ipv4Header]))
 	m := b[ipv4Header:]
 	m[0] = echo
 	binary.BigEndian.PutUint16(m[6:], n)
-	binary.BigEndian.PutUint16(m[2:], checksum(m))
+	binary.BigEndian.PutUint16(m[2:], ^wire.Sum(0, m))
 	return b
 }
 
 // isAnswer says whether an IP packet is an echo reply.
 func isAnswer(ip []byte) bool {
 	return len(ip) >= ipv4Header+icmpHeader && ip[0] == 0x45 && ip[9] == protoICMP && ip[ipv4Header] == 0
-}
-
-// checksum is the Internet's (RFC 1071) of an even number of octets.
-func checksum(b []byte) uint16 {
-	var sum uint32
-	for i := 0; i < len(b); i += 2 {
-		sum += uint32(binary.BigEndian.Uint16(b[i:]))
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return ^uint16(sum)
 }
