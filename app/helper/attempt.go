@@ -130,9 +130,7 @@ func (h *Helper) connect(ctx context.Context, a *attempt, e supervisor.StartEngi
 		Profile: e.Profile, Secrets: secrets, First: e.Hints.Server,
 		Change: func(cfg *engine.Config) {
 			cfg.Abort = a.abort
-			if e.Hints.Address.IsValid() && !cfg.Stack.PPP.Local.IsValid() {
-				cfg.Stack.PPP.Local = e.Hints.Address
-			}
+			cfg.Stack.Before = e.Hints.Address
 			if e.Hints.MRU != 0 {
 				cfg.Stack.MRU = e.Hints.MRU
 			}

@@ -79,3 +79,25 @@ func TestTinyPath(t *testing.T) {
 		}
 	}
 }
+
+// TestBefore: an earlier address is asked for, but not before the profile's own,
+// and not of SoftEther.
+func TestBefore(t *testing.T) {
+	own, before := netip.MustParseAddr("10.99.0.7"), netip.MustParseAddr("10.99.0.10")
+	for _, tt := range []struct {
+		vendor      string
+		local, want netip.Addr
+	}{
+		{"", netip.Addr{}, before}, {"xelerance.com", netip.Addr{}, before}, {"", own, own},
+		{vendorSoftEther, netip.Addr{}, netip.Addr{}}, {vendorSoftEther, own, own},
+	} {
+		w := newWorld(worldConfig{conditions: quick, change: func(c, _ *Config) { c.Before, c.PPP.Local = before, tt.local }})
+		w.client.call(w.client.conn.Start)
+		w.sim.Run(w.sim.Now().Add(2 * time.Second))
+		w.client.conn.tunnel.Vendor = tt.vendor
+		k := w.client.conn.pppConfig()
+		if k.Local != tt.want || k.IPv6Waits != (tt.vendor == vendorSoftEther) {
+			t.Errorf("%+v: asks for %v, IPv6 waits %v", tt, k.Local, k.IPv6Waits)
+		}
+	}
+}

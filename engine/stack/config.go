@@ -43,6 +43,9 @@ type Config struct {
 	// user: who has not may take none. The zero Addr says that there is none left:
 	// the session is refused. Nil: PPP.Peer it is.
 	Assign func(user string) netip.Addr
+	// Before is the client's inner address of an earlier connection: asked for where
+	// PPP.Local asks for none, so that what was open inside goes on. Optional.
+	Before netip.Addr
 	// MRU is the most that PPP may carry, octets; zero means what fits the path,
 	// at most 1400.
 	MRU int

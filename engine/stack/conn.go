@@ -58,7 +58,8 @@ const (
 	lingerWait = 100 * time.Millisecond
 	// SoftEther's name for itself in L2TP. Asked for IPV6CP it passes on no packet
 	// for four to nine seconds, IPv4 neither, while it looks for a router in its
-	// network; it never asks for it itself.
+	// network; it never asks for it itself. Asked for the address of a connection
+	// that broke, it has its DHCP server answer the dead one: five seconds, or never.
 	vendorSoftEther = "L2TP"
 	// How long a gateway has to answer after an ICMP message said that it is not
 	// there: as long as after a refusal in clear.

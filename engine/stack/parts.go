@@ -258,13 +258,22 @@ func (c *Conn) tunnelDown(now time.Time, err error, out *Output) {
 
 // startLink brings up PPP.
 func (c *Conn) startLink(now time.Time, out *Output) {
+	c.ppp = ppp.New(c.pppConfig())
+	c.ppp.Start(now, &c.scratchPPP)
+	c.fromPPP(now, out)
+}
+
+// pppConfig is what PPP is to do with this gateway.
+func (c *Conn) pppConfig() ppp.Config {
 	k := c.cfg.PPP
 	k.Rand, k.Server = c.cfg.Rand, c.cfg.Role == Gateway
 	k.MRU = uint16(c.mtu())
-	k.IPv6Waits = k.IPv6Waits || c.tunnel.Vendor == vendorSoftEther
-	c.ppp = ppp.New(k)
-	c.ppp.Start(now, &c.scratchPPP)
-	c.fromPPP(now, out)
+	softEther := c.tunnel.Vendor == vendorSoftEther
+	k.IPv6Waits = k.IPv6Waits || softEther
+	if !k.Local.IsValid() && !softEther {
+		k.Local = c.cfg.Before
+	}
+	return k
 }
 
 // mtu is what fits the path with all the headers, and both ends' MRU.
