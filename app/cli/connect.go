@@ -67,7 +67,8 @@ func up(ctx context.Context, c *call, ref string) int {
 	if err != nil {
 		return c.noHelper(err)
 	}
-	u := &upRun{c: c, p: p, printer: newPrinter(c.Streams, c.on("json")), wait: c.on("wait"), began: time.Now(), answers: make(chan given, 1)}
+	u := &upRun{c: c, p: p, printer: newPrinter(c.Streams, c.on("json")), wait: c.on("wait"), began: time.Now(),
+		stages: map[api.Stage]api.StageState{}, answers: make(chan given, 1)}
 	there := before.State == api.Connected && strings.EqualFold(before.Profile.ID, p.ID)
 	s, err := c.gather(ctx, p, !there) // to change routes takes no person
 	var lacks *missingError
@@ -94,10 +95,11 @@ type upRun struct {
 	wait    bool // until the end of the connection
 	began   time.Time
 
-	status    api.Status // the last one
-	printed   bool       // its failure was printed
-	connected bool       // it was, at some time
-	stopping  bool       // a person wants it so
+	status    api.Status                   // the last one
+	stages    map[api.Stage]api.StageState // that were printed of this try
+	printed   bool                         // its failure was printed
+	connected bool                         // it was, at some time
+	stopping  bool                         // a person wants it so
 
 	asked    int                // how often a person was asked
 	question context.CancelFunc // of the one that is being asked; nil: none
@@ -193,6 +195,8 @@ func (u *upRun) take(at time.Time, e api.Event) (status int, over bool) {
 	switch e := e.(type) {
 	case api.Status:
 		return u.state(at, e)
+	case api.StageEvent:
+		u.stage(at, e)
 	case api.FailureEvent:
 		u.printed = true
 		u.printer.print(at, e)
@@ -213,12 +217,16 @@ func (u *upRun) state(at time.Time, s api.Status) (int, bool) {
 	}
 	if before.State == "" {
 		u.printer.print(u.began, api.StateEvent{State: api.Connecting})
-		if s.State != api.Connected || s.Since.After(u.began) {
-			for _, e := range stageEvents(s.Stages) {
-				u.printer.print(e.at, e.e)
-			}
+	}
+	if s.Attempt != before.Attempt {
+		clear(u.stages)
+	}
+	if before.State == "" && s.State == api.Connected && !s.Since.After(u.began) { // it was connected already
+		for _, stage := range s.Stages {
+			u.stages[stage.Stage] = api.Done
 		}
 	}
+	u.missed(s.Stages)
 	if resting := s.State == api.Disconnected || s.State == api.Blocked; resting && !u.stopping {
 		u.failure(at)
 	}
@@ -244,6 +252,29 @@ func (u *upRun) state(at time.Time, s api.Status) (int, bool) {
 		return u.rest()
 	}
 	return 0, false
+}
+
+// stage prints what a stage does. One that begins again is of another try.
+func (u *upRun) stage(at time.Time, e api.StageEvent) {
+	if e.State == api.Started && u.stages[e.Stage] == api.Done {
+		clear(u.stages)
+	}
+	u.stages[e.Stage] = e.State
+	u.printer.print(at, e)
+}
+
+// missed prints what stages have done while nobody listened.
+func (u *upRun) missed(stages []api.StageStatus) {
+	for _, s := range stages {
+		was := u.stages[s.Stage]
+		if was == "" {
+			u.stage(s.Started, api.StageEvent{Stage: s.Stage, State: api.Started})
+		}
+		if was != api.Done && s.State == api.Done && s.MS != nil {
+			end := s.Started.Add(time.Duration(*s.MS) * time.Millisecond)
+			u.stage(end, api.StageEvent{Stage: s.Stage, State: api.Done, MS: s.MS, Detail: s.Detail})
+		}
+	}
 }
 
 // rest is a connection that ended, or never was: a person may know a better secret.
@@ -366,17 +397,4 @@ func (u *upRun) disconnectUnanswered() (int, bool) {
 		return u.ended(), true
 	}
 	return u.disconnect()
-}
-
-// stageEvents are the events that made stages what they are.
-func stageEvents(stages []api.StageStatus) []timedEvent {
-	var out []timedEvent
-	for _, s := range stages {
-		out = append(out, timedEvent{s.Started, api.StageEvent{Stage: s.Stage, State: api.Started}})
-		if s.State == api.Done && s.MS != nil {
-			end := s.Started.Add(time.Duration(*s.MS) * time.Millisecond)
-			out = append(out, timedEvent{end, api.StageEvent{Stage: s.Stage, State: api.Done, MS: s.MS, Detail: s.Detail}})
-		}
-	}
-	return out
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
 	"github.com/culvert-vpn/culvert/app/client"
@@ -346,5 +347,54 @@ func TestStateText(t *testing.T) {
 		if got := stateText(c.s.Since, c.s); got != c.want {
 			t.Errorf("stateText = %q, want %q", got, c.want)
 		}
+	}
+}
+
+// keeper keeps what it is given to print.
+type keeper struct{ lines []string }
+
+func (k *keeper) print(_ time.Time, e api.Event) {
+	switch e := e.(type) {
+	case api.StageEvent:
+		k.lines = append(k.lines, e.Stage.String()+" "+string(e.State))
+	case api.Status:
+		k.lines = append(k.lines, string(e.State))
+	}
+}
+
+// TestUpMisses: between the state that a listener begins with and the next event
+// something may happen, and a listener that is slow is given the state in the place
+// of events.
+func TestUpMisses(t *testing.T) {
+	var k keeper
+	u := &upRun{p: &profile.Profile{}, printer: &k, stages: map[api.Stage]api.StageState{}}
+	ms := int64(3)
+	done := func(stages ...api.Stage) (out []api.StageStatus) {
+		for _, s := range stages {
+			out = append(out, api.StageStatus{Stage: s, State: api.Done, Started: time.Unix(1, 0), MS: &ms})
+		}
+		return out
+	}
+	for _, e := range []api.Event{
+		api.Status{State: api.Connecting, Attempt: 1, Stages: done(failure.Resolve)},
+		api.StageEvent{Stage: failure.Phase1, State: api.Started},
+		api.Status{State: api.Connecting, Attempt: 1, Stages: done(failure.Resolve, failure.Phase1)},
+		api.StageEvent{Stage: failure.Phase1, State: api.Started}, // otherwise
+		api.StageEvent{Stage: failure.Phase1, State: api.Done, MS: &ms},
+		api.Status{State: api.Connecting, Attempt: 2, Stages: done(failure.Resolve)},
+		api.Status{State: api.Connected, Attempt: 2, Stages: done(failure.Resolve, failure.Phase1, failure.Routes)},
+	} {
+		u.take(time.Unix(2, 0), e)
+	}
+	want := []string{"resolve started", "resolve done", "connecting", "phase1 started", "phase1 done", "connecting", "phase1 started", "phase1 done",
+		"resolve started", "resolve done", "connecting", "phase1 started", "phase1 done", "routes started", "routes done", "connected"}
+	if !slices.Equal(k.lines, want) {
+		t.Errorf("printed %q\nwant %q", k.lines, want)
+	}
+
+	k.lines, u = nil, &upRun{p: &profile.Profile{}, printer: &k, stages: map[api.Stage]api.StageState{}, began: time.Unix(9, 0)}
+	u.take(time.Unix(10, 0), api.Status{State: api.Connected, Since: time.Unix(2, 0), Attempt: 1, Stages: done(failure.Resolve)})
+	if want := []string{"connected"}; !slices.Equal(k.lines, want) {
+		t.Errorf("of a connection that there was: %q, want %q", k.lines, want)
 	}
 }
