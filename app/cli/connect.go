@@ -218,7 +218,7 @@ func (u *upRun) state(at time.Time, s api.Status) (int, bool) {
 	if before.State == "" {
 		u.printer.print(u.began, api.StateEvent{State: api.Connecting})
 	}
-	if s.Attempt != before.Attempt {
+	if s.Attempt > before.Attempt { // at the end it is zero
 		clear(u.stages)
 	}
 	if before.State == "" && s.State == api.Connected && !s.Since.After(u.began) { // it was connected already

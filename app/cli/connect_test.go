@@ -382,7 +382,7 @@ func TestUpMisses(t *testing.T) {
 		api.StageEvent{Stage: failure.Phase1, State: api.Started}, // otherwise
 		api.StageEvent{Stage: failure.Phase1, State: api.Done, MS: &ms},
 		api.Status{State: api.Connecting, Attempt: 2, Stages: done(failure.Resolve)},
-		api.Status{State: api.Connected, Attempt: 2, Stages: done(failure.Resolve, failure.Phase1, failure.Routes)},
+		api.Status{State: api.Connected, Stages: done(failure.Resolve, failure.Phase1, failure.Routes)},
 	} {
 		u.take(time.Unix(2, 0), e)
 	}
