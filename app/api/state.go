@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/profile"
@@ -92,3 +93,24 @@ const (
 )
 
 func (Status) kind() string { return "state" }
+
+// Hear changes s by an event that came after it, at now. Stages are not changed in
+// place. An engine that tries otherwise begins an earlier stage again.
+func (s *Status) Hear(now time.Time, e Event) {
+	switch e := e.(type) {
+	case Status:
+		*s = e
+	case StageEvent:
+		n := 0
+		for n < len(s.Stages) && s.Stages[n].Stage < e.Stage {
+			n++
+		}
+		stage := StageStatus{Stage: e.Stage, State: e.State, Started: now, MS: e.MS, Detail: e.Detail}
+		if n < len(s.Stages) && s.Stages[n].Stage == e.Stage && e.State == Done {
+			stage.Started = s.Stages[n].Started
+		}
+		s.Stages = append(slices.Clone(s.Stages[:n]), stage)
+	case FailureEvent:
+		s.Failure = &e
+	}
+}

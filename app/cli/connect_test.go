@@ -14,6 +14,7 @@ import (
 	"github.com/culvert-vpn/culvert/app/client"
 	"github.com/culvert-vpn/culvert/app/profile"
 	"github.com/culvert-vpn/culvert/engine/failure"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // varying is what differs from run to run.
@@ -117,11 +118,16 @@ func TestUpWait(t *testing.T) {
 	}
 }
 
-// lose ends the connection from the gateway's side.
+// lose ends the connection from the gateway's side, once the helper has it: the
+// routes, and with them the connection, come a moment before.
 func (d *desk) lose(code failure.Code) {
-	d.sys.mu.Lock()
-	s := d.sys.session
-	d.sys.mu.Unlock()
+	var s *calmSession
+	testroom.Eventually(d.T, "the connection", func() bool {
+		d.sys.mu.Lock()
+		defer d.sys.mu.Unlock()
+		s = d.sys.session
+		return s != nil
+	})
 	s.end(&failure.Failure{Stage: failure.Connected, Code: code})
 }
 

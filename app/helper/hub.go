@@ -79,13 +79,12 @@ func line(at time.Time, e api.Event) []byte {
 	return b.Bytes()
 }
 
-// publish tells everybody, those too who come from now on. It waits for nobody.
+// publish tells everybody, those too who come from now on: their first line has it.
+// It waits for nobody.
 func (h *hub) publish(at time.Time, e api.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s, ok := e.(api.Status); ok {
-		h.status = s
-	}
+	h.status.Hear(at, e)
 	if len(h.watchers) == 0 {
 		return
 	}

@@ -1,7 +1,6 @@
 package viewmodel
 
 import (
-	"slices"
 	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
@@ -76,10 +75,8 @@ func (m *Model) Hear(now time.Time, e api.Event) {
 		if !m.resting() {
 			m.Own = nil
 		}
-	case api.StageEvent:
-		m.stage(now, e)
-	case api.FailureEvent:
-		m.Status.Failure = &e
+	default:
+		m.Status.Hear(now, e)
 	}
 }
 
@@ -131,21 +128,6 @@ func (m *Model) granted() bool {
 		return resting || s.State == api.Disconnecting
 	}
 	return false
-}
-
-// stage keeps the stages of the Status up to date, as the helper does: an engine
-// that tries otherwise begins an earlier stage again.
-func (m *Model) stage(now time.Time, e api.StageEvent) {
-	all := m.Status.Stages
-	n := 0
-	for n < len(all) && all[n].Stage < e.Stage {
-		n++
-	}
-	s := api.StageStatus{Stage: e.Stage, State: e.State, Started: now, MS: e.MS, Detail: e.Detail}
-	if n < len(all) && all[n].Stage == e.Stage && e.State == api.Done {
-		s.Started = all[n].Started
-	}
-	m.Status.Stages = append(slices.Clone(all[:n]), s)
 }
 
 // wish is what the person asked for, as long as it is to be shown.
