@@ -339,25 +339,19 @@ func (u *upRun) askFor(names []api.SecretName) {
 	}()
 }
 
-func (u *upRun) ask(ctx context.Context, names []api.SecretName) (g given) {
+func (u *upRun) ask(ctx context.Context, names []api.SecretName) given {
+	var s profile.Secrets
 	for _, name := range names {
 		value, err := u.c.askSecret(ctx, name, u.p)
 		if err != nil {
-			g.secrets.Zero()
+			s.Zero()
 			return given{err: err}
 		}
-		switch name {
-		case api.PSK:
-			g.secrets.PSK = api.Secret(value)
-		case api.Password:
-			g.secrets.Password = api.Secret(value)
-		case api.TunnelSecret:
-			g.secrets.TunnelSecret = api.Secret(value)
-		case api.OTP:
-			g.secrets.OTP = api.Secret(value)
+		if slot := s.Slot(name); slot != nil {
+			*slot = value
 		}
 	}
-	return g
+	return given{secrets: api.Send(&s)}
 }
 
 // noQuestion takes back what is being asked.

@@ -87,25 +87,21 @@ func (m *Machine) stage(now time.Time, in Stage) {
 	if in.Stage == failure.Authenticate {
 		m.spent = true
 	}
-	n := 0 // an engine that tries otherwise begins an earlier stage again
-	for n < len(m.stages) && m.stages[n].Stage < in.Stage {
-		n++
-	}
-	if in.Done && n < len(m.stages) && m.stages[n].Stage == in.Stage && m.stages[n].State == api.Done {
-		return // as networkApplied has said
-	}
 	e := api.StageEvent{Stage: in.Stage, State: api.Started}
-	s := api.StageStatus{Stage: in.Stage, State: api.Started, Started: now}
 	if in.Done {
-		if n < len(m.stages) && m.stages[n].Stage == in.Stage {
-			s.Started = m.stages[n].Started
+		began := now
+		if n := slices.IndexFunc(m.stages, func(s api.StageStatus) bool { return s.Stage == in.Stage }); n >= 0 {
+			if m.stages[n].State == api.Done {
+				return // as networkApplied has said
+			}
+			began = m.stages[n].Started
 		}
-		ms := now.Sub(s.Started).Milliseconds()
-		s.State, s.MS, s.Detail = api.Done, &ms, in.Detail
+		ms := now.Sub(began).Milliseconds()
 		e.State, e.MS, e.Detail = api.Done, &ms, in.Detail
 	}
-	// Not in place: a Status that was given out has the old ones.
-	m.stages = append(m.stages[:n:n], s)
+	heard := api.Status{Stages: m.stages}
+	heard.Hear(now, e)
+	m.stages = heard.Stages
 	m.tell(e)
 }
 
