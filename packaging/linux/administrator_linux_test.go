@@ -6,8 +6,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/culvert-vpn/culvert/app/api"
+	"github.com/culvert-vpn/culvert/platform/testroom"
 )
 
 // The administrator of the room, and an invented password.
@@ -95,8 +97,15 @@ func (r *room) button(word, action, message string) {
 	_, err = io.WriteString(press, "\n")
 	must(r.t, err)
 	shows.Says("Password:")
-	_, err = fmt.Fprintln(hand, adminPassword)
-	must(r.t, err)
+	// It asks, and then throws away what was typed before it was ready to hide it.
+	var typed time.Time
+	testroom.Eventually(r.t, "the end of what was asked for", func() bool {
+		if time.Since(typed) > 2*time.Second {
+			typed = time.Now()
+			_, _ = fmt.Fprintln(hand, adminPassword) // whoever asked may have gone
+		}
+		return asks.Ended()
+	})
 	if err := asks.Wait(); err != nil || !strings.HasSuffix(asks.Said(), "\nstatus 0\n") {
 		r.t.Fatalf("culvert-admin %s: %v: %s\nthe agent: %s", word, err, asks.Said(), shows.Said())
 	}
